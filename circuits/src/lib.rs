@@ -1,0 +1,1 @@
+//! The proving machine: framework, chips, microcode and trace.

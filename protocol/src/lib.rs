@@ -1,0 +1,1 @@
+//! Types, encodings, hashing, state tree and public input of the Hallmark rollup.

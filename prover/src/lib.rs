@@ -1,0 +1,1 @@
+//! Keys, proving, verifying and proof files.

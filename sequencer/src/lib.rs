@@ -1,0 +1,1 @@
+//! Mempool, block building in revm, store and JSON-RPC.

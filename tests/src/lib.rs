@@ -1,0 +1,1 @@
+//! Tests across crates: end to end, adversarial, official suites.
