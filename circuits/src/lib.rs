@@ -1,1 +1,16 @@
 //! The proving machine: framework, chips, microcode and trace.
+
+pub mod buses;
+pub mod framework;
+pub mod tables;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use halo2_proofs::halo2curves::bn256::Fr;
+
+/// Widths of the physical table of the main machine.
+pub const LAYOUT: framework::Layout = framework::Layout {
+    narrow: 33,
+    values: 5,
+    wide: 5,
+};

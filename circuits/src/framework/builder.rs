@@ -1,0 +1,648 @@
+//! Declaring a machine: buses, fixed tables, kinds of logical row.
+
+use super::{
+    super::Fr,
+    expr::{Cell, Expr},
+    message::DigestMap,
+    program::Program,
+};
+use std::collections::{BTreeSet, HashMap};
+
+/// Widths of the physical table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Data columns with a narrow look-up slot each; they come first.
+    pub narrow: usize,
+    /// Data columns without a slot.
+    pub values: usize,
+    /// Wide message slots of a physical row.
+    pub wide: usize,
+}
+
+impl Layout {
+    /// Number of data columns.
+    pub fn data(&self) -> usize {
+        self.narrow + self.values
+    }
+}
+
+/// A state of the run automaton: what may follow a logical row.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct State(pub u32);
+
+impl State {
+    /// No run is open: any kind that starts a run, or `idle`, may follow.
+    pub const CLOSED: Self = Self(0);
+    /// Holds above the start row only.
+    pub const START: Self = Self(1);
+    /// The state's number as a leave expression.
+    pub fn expr(self) -> Expr {
+        Expr::from(u64::from(self.0))
+    }
+}
+
+/// What balances a bus.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BusKind {
+    /// Entries are fixed; the verifying key holds them.
+    Table,
+    /// Messages are facts that the sender's rows prove by themselves; the sender's multiplicity is free.
+    Fact,
+    /// Each message is made once and consumed once; multiplicities are constrained booleans.
+    Token,
+}
+
+/// A bus, by index into [`Machine::buses`]. Its number in fingerprints is the index plus one.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct Bus(pub(crate) usize);
+
+impl Bus {
+    /// The number that enters a fingerprint, at least 1.
+    pub fn number(self) -> u64 {
+        self.0 as u64 + 1
+    }
+}
+
+/// A fixed table: a bus of kind [`BusKind::Table`].
+pub type TableId = Bus;
+
+/// A bus's declaration.
+#[derive(Clone, Debug)]
+pub struct BusDef {
+    /// Name, for reports.
+    pub name: String,
+    /// What balances it.
+    pub kind: BusKind,
+    /// Number of values in a message.
+    pub arity: usize,
+}
+
+/// A kind of logical row, by index. Kind 0 is `idle`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
+pub struct KindId(pub usize);
+
+/// A message that a logical row puts on a bus.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// The bus.
+    pub bus: Bus,
+    /// Multiplicity: positive adds, negative takes. Degree at most 1.
+    pub multiplicity: Expr,
+    /// The values, each of degree at most 1.
+    pub values: Vec<Expr>,
+    /// The multiplicity cell that [`super::trace::Trace::finish`] fills by counting, for a provided fact.
+    pub counted: Option<Cell>,
+    /// Physical row within the logical row whose wide slot carries it.
+    pub row: u8,
+    /// Wide slot on that row.
+    pub slot: usize,
+}
+
+/// A named cell of a kind.
+#[derive(Clone, Debug)]
+pub struct CellDef {
+    /// Name, unique within the kind.
+    pub name: String,
+    /// Where it lives.
+    pub cell: Cell,
+    /// Why its value does not matter, for a cell that no constraint binds.
+    pub free: Option<&'static str>,
+}
+
+/// A kind of logical row.
+#[derive(Clone, Debug)]
+pub struct Kind {
+    /// Name, such as `keccak.chi`; the part before the dot is the chip.
+    pub name: String,
+    /// Physical rows, 1 to 4.
+    pub rows: usize,
+    /// Declared cells.
+    pub cells: Vec<CellDef>,
+    /// Cells looked up in one-column tables through their column's narrow slot.
+    pub lookups: Vec<(Cell, TableId)>,
+    /// Named polynomials of degree at most 3 that vanish on each logical row of this kind.
+    pub constraints: Vec<(String, Expr)>,
+    /// Bus messages.
+    pub messages: Vec<Message>,
+    /// States that the kind may be entered from, at most three.
+    pub enter: Vec<State>,
+    /// State that it leaves, degree at most 2.
+    pub leave: Expr,
+    pub(crate) program: Program,
+}
+
+impl Kind {
+    /// The chip's name: what stands before the dot.
+    pub fn chip(&self) -> &str {
+        self.name.split('.').next().unwrap_or(&self.name)
+    }
+    /// The name of the cell at `cell`, if declared.
+    pub fn cell_name(&self, cell: Cell) -> Option<&str> {
+        self.cells
+            .iter()
+            .find(|c| c.cell == cell)
+            .map(|c| c.name.as_str())
+    }
+    /// The cell declared under `name`, if any.
+    pub fn cell(&self, name: &str) -> Option<Cell> {
+        self.cells.iter().find(|c| c.name == name).map(|c| c.cell)
+    }
+    /// Output index of the leave expression in the kind's program.
+    pub(crate) fn leave_output(&self) -> usize {
+        self.constraints.len()
+    }
+}
+
+/// One entry of the stacked fixed tables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Which table.
+    pub table: TableId,
+    /// Its values.
+    pub values: Vec<Fr>,
+}
+
+/// A complete machine.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    /// Widths.
+    pub layout: Layout,
+    /// All kinds; index 0 is `idle`.
+    pub kinds: Vec<Kind>,
+    /// All buses, tables included.
+    pub buses: Vec<BusDef>,
+    /// The stacked fixed tables.
+    pub entries: Vec<Entry>,
+    /// The cells (high, low) of the start row that equal the two public values.
+    pub instance: Option<(KindId, Cell, Cell)>,
+    pub(crate) index: DigestMap<u32>,
+}
+
+impl Machine {
+    /// Longest message, in values.
+    pub fn max_arity(&self) -> usize {
+        self.buses.iter().map(|b| b.arity).max().unwrap_or(0)
+    }
+    /// Widest fixed table, in values.
+    pub fn table_width(&self) -> usize {
+        self.entries
+            .iter()
+            .map(|e| e.values.len())
+            .max()
+            .unwrap_or(0)
+    }
+    /// The kind named `name`.
+    pub fn kind_named(&self, name: &str) -> Option<KindId> {
+        self.kinds.iter().position(|k| k.name == name).map(KindId)
+    }
+    /// Helper columns that the bus argument needs.
+    pub fn helpers(&self) -> usize {
+        super::circuit::helper_groups(self).len()
+    }
+    /// Advice columns in all: flags, `state`, `left`, `mult`, data, helpers, `sum`.
+    pub fn advice_columns(&self) -> usize {
+        self.kinds.len() + 3 + self.layout.data() + self.helpers() + 1
+    }
+}
+
+/// Collects a machine's parts.
+pub struct MachineBuilder {
+    machine: Machine,
+    states: u32,
+    /// (column, rotation) pairs that some relation already reads.
+    queried: BTreeSet<(u16, i8)>,
+    table_index: HashMap<String, TableId>,
+}
+
+impl MachineBuilder {
+    /// An empty machine with the kind `idle`.
+    pub fn new(layout: Layout) -> Self {
+        let mut b = Self {
+            machine: Machine {
+                layout,
+                kinds: vec![],
+                buses: vec![],
+                entries: vec![],
+                instance: None,
+                index: DigestMap::default(),
+            },
+            states: 1,
+            queried: BTreeSet::new(),
+            table_index: HashMap::new(),
+        };
+        let idle = b.kind("idle", 1);
+        idle.enter(&[State::CLOSED]).leave(State::CLOSED).finish();
+        b
+    }
+
+    /// Declares a fact or token bus whose messages have `arity` values.
+    pub fn bus(&mut self, name: &str, kind: BusKind, arity: usize) -> Bus {
+        assert!(
+            self.machine.buses.iter().all(|b| b.name != name),
+            "bus {name} is declared twice"
+        );
+        self.machine.buses.push(BusDef {
+            name: name.into(),
+            kind,
+            arity,
+        });
+        Bus(self.machine.buses.len() - 1)
+    }
+
+    /// Declares a fixed table, or returns the one already declared under this name.
+    ///
+    /// # Panics
+    /// If the rows are empty or differ in width: a machine is built from code, not from input.
+    pub fn table(&mut self, name: &str, rows: impl FnOnce() -> Vec<Vec<Fr>>) -> TableId {
+        if let Some(t) = self.table_index.get(name) {
+            return *t;
+        }
+        let rows = rows();
+        let arity = rows.first().map_or(0, Vec::len);
+        assert!(
+            arity > 0 && rows.iter().all(|r| r.len() == arity),
+            "table {name} needs rows of one width"
+        );
+        let table = self.bus(name, BusKind::Table, arity);
+        self.table_index.insert(name.into(), table);
+        self.machine
+            .entries
+            .extend(rows.into_iter().map(|values| Entry { table, values }));
+        table
+    }
+
+    /// Declares a state of the run automaton.
+    pub fn state(&mut self) -> State {
+        self.states += 1;
+        State(self.states)
+    }
+
+    /// Starts the declaration of a kind of `rows` physical rows, named `chip.kind`.
+    pub fn kind(&mut self, name: &str, rows: usize) -> KindBuilder<'_> {
+        assert!(
+            (1..=4).contains(&rows),
+            "kind {name} has {rows} rows; 1 to 4 are possible"
+        );
+        assert!(
+            self.machine.kinds.iter().all(|k| k.name != name),
+            "kind {name} is declared twice"
+        );
+        let used = vec![vec![false; self.machine.layout.data()]; rows];
+        KindBuilder {
+            owner: self,
+            used,
+            kind: Kind {
+                name: name.into(),
+                rows,
+                cells: vec![],
+                lookups: vec![],
+                constraints: vec![],
+                messages: vec![],
+                enter: vec![State::CLOSED],
+                leave: State::CLOSED.expr(),
+                program: Program::default(),
+            },
+        }
+    }
+
+    /// Binds the two public values to cells of the start row, which must be of `kind`.
+    pub fn bind_instance(&mut self, kind: KindId, high: Cell, low: Cell) {
+        assert!(
+            high.row == 0 && low.row == 0,
+            "the public values are bound on the start row itself"
+        );
+        self.machine.instance = Some((kind, high, low));
+    }
+
+    /// The finished machine.
+    ///
+    /// # Panics
+    /// If no kind is bound to the instance or the start state can be entered by another kind.
+    pub fn build(mut self) -> Machine {
+        let (start, _, _) = self.machine.instance.expect("bind_instance was not called");
+        for (i, k) in self.machine.kinds.iter().enumerate() {
+            assert_eq!(
+                k.enter.contains(&State::START),
+                i == start.0,
+                "kind {} and the start state",
+                k.name
+            );
+        }
+        self.machine.index_entries();
+        self.machine
+    }
+}
+
+/// Declares one kind; ends with [`KindBuilder::finish`].
+pub struct KindBuilder<'a> {
+    owner: &'a mut MachineBuilder,
+    used: Vec<Vec<bool>>,
+    kind: Kind,
+}
+
+impl KindBuilder<'_> {
+    fn place(&mut self, name: &str, cell: Cell) -> Cell {
+        let name = name.to_string();
+        assert!(
+            self.kind.cell(&name).is_none(),
+            "{}: cell {name} is declared twice",
+            self.kind.name
+        );
+        let slot = &mut self.used[cell.row as usize][usize::from(cell.column)];
+        assert!(!*slot, "{}: two cells at {cell:?}", self.kind.name);
+        *slot = true;
+        self.kind.cells.push(CellDef {
+            name,
+            cell,
+            free: None,
+        });
+        cell
+    }
+
+    /// A cell without a range, on physical row `row`. Value columns fill first, then narrow ones from the right.
+    pub fn cell(&mut self, name: &str, row: usize) -> Cell {
+        let layout = self.owner.machine.layout;
+        let column = (layout.narrow..layout.data())
+            .chain((0..layout.narrow).rev())
+            .find(|c| !self.used[row][*c])
+            .unwrap_or_else(|| panic!("{}: no room for {name} on row {row}", self.kind.name));
+        self.place(
+            name,
+            Cell {
+                column: column as u16,
+                row: row as i8,
+            },
+        )
+    }
+
+    /// `n` cells named `name.0`, `name.1`, ...
+    pub fn cells(&mut self, name: &str, row: usize, n: usize) -> Vec<Cell> {
+        (0..n)
+            .map(|i| self.cell(&format!("{name}.{i}"), row))
+            .collect()
+    }
+
+    /// A cell at a chosen place, for values that neighbouring kinds read at a rotation.
+    pub fn cell_at(&mut self, name: &str, at: Cell) -> Cell {
+        self.place(name, at)
+    }
+
+    /// A cell constrained to 0 or 1.
+    pub fn boolean(&mut self, name: &str, row: usize) -> Cell {
+        let c = self.cell(name, row);
+        self.constrain(&format!("{name} is boolean"), c * (c - 1));
+        c
+    }
+
+    /// A cell whose value must be in the one-column `table`, on the leftmost free narrow slot.
+    pub fn lookup(&mut self, name: &str, row: usize, table: TableId) -> Cell {
+        assert_eq!(
+            self.owner.machine.buses[table.0].arity, 1,
+            "narrow slots look up one value"
+        );
+        let column = (0..self.owner.machine.layout.narrow)
+            .find(|c| !self.used[row][*c])
+            .unwrap_or_else(|| {
+                panic!(
+                    "{}: no look-up slot left for {name} on row {row}",
+                    self.kind.name
+                )
+            });
+        let c = self.place(
+            name,
+            Cell {
+                column: column as u16,
+                row: row as i8,
+            },
+        );
+        self.kind.lookups.push((c, table));
+        c
+    }
+
+    /// `n` looked-up cells named `name.0`, `name.1`, ...
+    pub fn lookups(&mut self, name: &str, row: usize, table: TableId, n: usize) -> Vec<Cell> {
+        (0..n)
+            .map(|i| self.lookup(&format!("{name}.{i}"), row, table))
+            .collect()
+    }
+
+    /// Number of unused cells (any) and of unused narrow slots on a physical row.
+    pub fn room(&self, row: usize) -> (usize, usize) {
+        let n = self.owner.machine.layout.narrow;
+        let free = |c: &[bool]| c.iter().filter(|u| !**u).count();
+        (free(&self.used[row]), free(&self.used[row][..n]))
+    }
+
+    /// Demands that `e` (degree at most 3) is 0 on each logical row of this kind.
+    pub fn constrain(&mut self, name: &str, e: impl Into<Expr>) -> &mut Self {
+        let e = e.into();
+        assert!(
+            e.degree() <= 3,
+            "{}: constraint {name} has degree {}",
+            self.kind.name,
+            e.degree()
+        );
+        self.kind.constraints.push((name.into(), e));
+        self
+    }
+
+    /// Demands `a = b`.
+    pub fn equal(&mut self, name: &str, a: impl Into<Expr>, b: impl Into<Expr>) -> &mut Self {
+        self.constrain(name, a.into() - b.into())
+    }
+
+    fn message(&mut self, bus: Bus, multiplicity: Expr, values: Vec<Expr>, counted: Option<Cell>) {
+        let def = &self.owner.machine.buses[bus.0];
+        assert_eq!(
+            values.len(),
+            def.arity,
+            "{}: a message on {} has {} values",
+            self.kind.name,
+            def.name,
+            def.arity
+        );
+        assert!(
+            multiplicity.degree() <= 1,
+            "{}: multiplicity on {}",
+            self.kind.name,
+            def.name
+        );
+        assert!(
+            values.iter().all(|v| v.degree() <= 1),
+            "{}: a value on {} is not linear",
+            self.kind.name,
+            def.name
+        );
+        self.kind.messages.push(Message {
+            bus,
+            multiplicity,
+            values,
+            counted,
+            row: 0,
+            slot: 0,
+        });
+    }
+
+    /// Makes a token: adds the message `on` times, `on` being a boolean the chip constrains (or 1).
+    pub fn send(&mut self, bus: Bus, on: impl Into<Expr>, values: Vec<Expr>) -> &mut Self {
+        assert_eq!(
+            self.owner.machine.buses[bus.0].kind,
+            BusKind::Token,
+            "send is for token buses"
+        );
+        self.message(bus, on.into(), values, None);
+        self
+    }
+
+    /// Consumes a token: takes the message `on` times.
+    pub fn receive(&mut self, bus: Bus, on: impl Into<Expr>, values: Vec<Expr>) -> &mut Self {
+        assert_eq!(
+            self.owner.machine.buses[bus.0].kind,
+            BusKind::Token,
+            "receive is for token buses"
+        );
+        self.message(bus, -on.into(), values, None);
+        self
+    }
+
+    /// Offers a fact that this logical row proves. Its multiplicity is a free cell on physical row `row`, filled by counting.
+    pub fn provide(&mut self, bus: Bus, row: usize, values: Vec<Expr>) -> &mut Self {
+        assert_eq!(
+            self.owner.machine.buses[bus.0].kind,
+            BusKind::Fact,
+            "provide is for fact buses"
+        );
+        let n = self.kind.messages.len();
+        let cell = self.cell(&format!("multiplicity.{n}"), row);
+        self.message(bus, cell.expr(), values, Some(cell));
+        self
+    }
+
+    /// Demands that a fact, or a fixed table's entry, exists; only where the boolean `on` is 1.
+    pub fn require(&mut self, bus: Bus, on: impl Into<Expr>, values: Vec<Expr>) -> &mut Self {
+        assert_ne!(
+            self.owner.machine.buses[bus.0].kind,
+            BusKind::Token,
+            "require is for facts and tables"
+        );
+        self.message(bus, -on.into(), values, None);
+        self
+    }
+
+    /// Lists a cell as free: nothing binds it, for the `reason` given.
+    pub fn free(&mut self, cell: Cell, reason: &'static str) -> &mut Self {
+        let def = self
+            .kind
+            .cells
+            .iter_mut()
+            .find(|c| c.cell == cell)
+            .expect("the cell is declared");
+        def.free = Some(reason);
+        self
+    }
+
+    /// States the kind may follow (default: closed).
+    pub fn enter(mut self, states: &[State]) -> Self {
+        assert!(
+            (1..=3).contains(&states.len()),
+            "{}: one to three states to enter from",
+            self.kind.name
+        );
+        self.kind.enter = states.to_vec();
+        self
+    }
+
+    /// The state it leaves (default: closed).
+    pub fn leave(mut self, state: State) -> Self {
+        self.kind.leave = state.expr();
+        self
+    }
+
+    /// The state it leaves, as an expression of degree at most 2 in its cells.
+    pub fn leave_expr(mut self, e: Expr) -> Self {
+        assert!(
+            e.degree() <= 2,
+            "{}: leave has degree {}",
+            self.kind.name,
+            e.degree()
+        );
+        self.kind.leave = e;
+        self
+    }
+
+    /// Places the messages on wide slots and adds the kind to the machine.
+    ///
+    /// # Panics
+    /// If there are more messages than wide slots on its rows, or a relation reaches above the lead-in.
+    pub fn finish(self) -> KindId {
+        let Self {
+            owner, mut kind, ..
+        } = self;
+        let reads = |e: &Expr, shift: i8, queried: &mut BTreeSet<(u16, i8)>| {
+            e.visit(&mut |c| {
+                assert!(
+                    (-3..=4).contains(&c.row),
+                    "{}: a relation reads row {}",
+                    kind.name,
+                    c.row
+                );
+                queried.insert((c.column, c.row - shift));
+            })
+        };
+        for (_, e) in &kind.constraints {
+            reads(e, 0, &mut owner.queried);
+        }
+        reads(&kind.leave, 0, &mut owner.queried);
+        for (c, _) in &kind.lookups {
+            owner.queried.insert((c.column, 0));
+        }
+        let wide = owner.machine.layout.wide;
+        let mut taken = vec![0; kind.rows];
+        let mut messages = std::mem::take(&mut kind.messages);
+        for m in &mut messages {
+            let cost = |row: usize| {
+                let mut q = owner.queried.clone();
+                m.values.iter().chain([&m.multiplicity]).for_each(|e| {
+                    e.visit(&mut |c| {
+                        q.insert((c.column, c.row - row as i8));
+                    })
+                });
+                q.len()
+            };
+            let row = (0..kind.rows)
+                .filter(|r| taken[*r] < wide)
+                .min_by_key(|r| cost(*r))
+                .unwrap_or_else(|| {
+                    panic!("{}: more than {} messages", kind.name, wide * kind.rows)
+                });
+            m.row = row as u8;
+            m.slot = taken[row];
+            taken[row] += 1;
+            for e in m.values.iter().chain([&m.multiplicity]) {
+                e.visit(&mut |c| {
+                    assert!(
+                        (-3..=4).contains(&c.row),
+                        "{}: a message reads row {}",
+                        kind.name,
+                        c.row
+                    );
+                    owner.queried.insert((c.column, c.row - row as i8));
+                });
+            }
+        }
+        kind.messages = messages;
+        kind.program = Program::compile(
+            kind.constraints
+                .iter()
+                .map(|(_, e)| e)
+                .chain([&kind.leave])
+                .chain(
+                    kind.messages
+                        .iter()
+                        .flat_map(|m| std::iter::once(&m.multiplicity).chain(&m.values)),
+                ),
+        );
+        owner.machine.kinds.push(kind);
+        KindId(owner.machine.kinds.len() - 1)
+    }
+}
