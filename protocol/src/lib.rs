@@ -24,13 +24,26 @@
 )]
 
 pub mod account;
+pub mod block;
 pub mod field;
+pub mod genesis;
 pub mod hash;
 pub mod history;
+pub mod payload;
 pub mod poseidon2;
+pub mod rules;
+pub mod statement;
+#[cfg(test)]
+mod testing;
+pub mod transaction;
 pub mod tree;
 
 pub use account::Account;
+pub use block::{Batch, Block, BlockHeader, Log, Receipt};
+pub use genesis::Genesis;
+pub use payload::{BlockInput, Payload};
+pub use statement::{BatchStatement, BoundaryState};
+pub use transaction::{Signature, SignedTransaction, Transaction};
 
 /// The BN254 scalar field: the field of the state tree, of Poseidon2 and of the circuits.
 pub use halo2_proofs::halo2curves::bn256::Fr;

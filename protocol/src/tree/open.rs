@@ -109,9 +109,8 @@ impl Access {
     /// [`AccessError::OtherLeaf`] and [`AccessError::Sibling`].
     fn after(&self) -> Result<(Vec<Fr>, Fr), AccessError> {
         let mut siblings = self.siblings.clone();
-        if (self.end == PathEnd::Own && self.new.is_none()) != self.sibling.is_some()
-            && !siblings.is_empty()
-        {
+        let delete = self.end == PathEnd::Own && self.new.is_none();
+        if self.sibling.is_some() != (delete && !siblings.is_empty()) {
             return Err(AccessError::Sibling);
         }
         let end = match (self.end, self.new) {
