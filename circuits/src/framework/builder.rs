@@ -84,8 +84,10 @@ pub struct KindId(pub usize);
 /// A message that a logical row puts on a bus.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The bus.
-    pub bus: Bus,
+    /// The buses it may go to; one, unless cells of the row select it.
+    pub buses: Vec<Bus>,
+    /// The number of the bus, degree at most 1: a constant, or selected by cells.
+    pub number: Expr,
     /// Multiplicity: positive adds, negative takes. Degree at most 1.
     pub multiplicity: Expr,
     /// The values, each of degree at most 1.
@@ -175,6 +177,8 @@ pub struct Machine {
     pub entries: Vec<Entry>,
     /// The cells (high, low) of the start row that equal the two public values.
     pub instance: Option<(KindId, Cell, Cell)>,
+    /// Cells of the start row that have fixed values.
+    pub pins: Vec<(Cell, Fr)>,
     pub(crate) index: DigestMap<u32>,
 }
 
@@ -224,6 +228,7 @@ impl MachineBuilder {
                 buses: vec![],
                 entries: vec![],
                 instance: None,
+                pins: vec![],
                 index: DigestMap::default(),
             },
             states: 1,
@@ -312,6 +317,12 @@ impl MachineBuilder {
             "the public values are bound on the start row itself"
         );
         self.machine.instance = Some((kind, high, low));
+    }
+
+    /// Fixes a cell of the start row to a value.
+    pub fn pin(&mut self, cell: Cell, value: Fr) {
+        assert!(cell.row == 0, "cells are pinned on the start row itself");
+        self.machine.pins.push((cell, value));
     }
 
     /// The finished machine.
@@ -473,14 +484,58 @@ impl KindBuilder<'_> {
             self.kind.name,
             def.name
         );
+        let number = Expr::from(bus.number());
         self.kind.messages.push(Message {
-            bus,
+            buses: vec![bus],
+            number,
             multiplicity,
             values,
             counted,
             row: 0,
             slot: 0,
         });
+    }
+
+    /// One message whose bus is selected by cells: each choice is a boolean of degree 1 (at most one of them 1), the bus, and
+    /// whether the message is made (`true`) or taken. A bus of fewer values leaves the rest to be 0.
+    pub fn select(&mut self, choices: &[(Expr, Bus, bool)], values: Vec<Expr>) -> &mut Self {
+        let (mut number, mut multiplicity, mut buses) = (Expr::zero(), Expr::zero(), vec![]);
+        for (on, bus, made) in choices {
+            let def = &self.owner.machine.buses[bus.0];
+            assert!(
+                on.degree() <= 1 && def.arity <= values.len(),
+                "{}: choice of {}",
+                self.kind.name,
+                def.name
+            );
+            assert!(
+                !made || def.kind == BusKind::Token,
+                "{}: facts are only taken",
+                self.kind.name
+            );
+            number = number + on * Fr::from(bus.number());
+            multiplicity = if *made {
+                multiplicity + on
+            } else {
+                multiplicity - on
+            };
+            buses.push(*bus);
+        }
+        assert!(
+            values.iter().all(|v| v.degree() <= 1),
+            "{}: a value is not linear",
+            self.kind.name
+        );
+        self.kind.messages.push(Message {
+            buses,
+            number,
+            multiplicity,
+            values,
+            counted: None,
+            row: 0,
+            slot: 0,
+        });
+        self
     }
 
     /// Makes a token: adds the message `on` times, `on` being a boolean the chip constrains (or 1).
@@ -602,11 +657,14 @@ impl KindBuilder<'_> {
         for m in &mut messages {
             let cost = |row: usize| {
                 let mut q = owner.queried.clone();
-                m.values.iter().chain([&m.multiplicity]).for_each(|e| {
-                    e.visit(&mut |c| {
-                        q.insert((c.column, c.row - row as i8));
-                    })
-                });
+                m.values
+                    .iter()
+                    .chain([&m.multiplicity, &m.number])
+                    .for_each(|e| {
+                        e.visit(&mut |c| {
+                            q.insert((c.column, c.row - row as i8));
+                        })
+                    });
                 q.len()
             };
             let row = (0..kind.rows)
@@ -618,7 +676,7 @@ impl KindBuilder<'_> {
             m.row = row as u8;
             m.slot = taken[row];
             taken[row] += 1;
-            for e in m.values.iter().chain([&m.multiplicity]) {
+            for e in m.values.iter().chain([&m.multiplicity, &m.number]) {
                 e.visit(&mut |c| {
                     assert!(
                         (-3..=4).contains(&c.row),
@@ -639,7 +697,7 @@ impl KindBuilder<'_> {
                 .chain(
                     kind.messages
                         .iter()
-                        .flat_map(|m| std::iter::once(&m.multiplicity).chain(&m.values)),
+                        .flat_map(|m| [&m.number, &m.multiplicity].into_iter().chain(&m.values)),
                 ),
         );
         owner.machine.kinds.push(kind);

@@ -4,7 +4,7 @@
 
 use super::{
     super::Fr,
-    BusKind, Cell, Expr, Kind, Machine,
+    Bus, BusKind, Cell, Expr, Kind, Machine,
     message::{Digest, DigestMap, digest},
     table::{LEAD_IN, Table},
 };
@@ -132,27 +132,27 @@ pub fn check(machine: &Machine, table: &Table, limit: usize) -> Result<Report, V
                 None => {}
             }
         }
-        let mut at = kind.leave_output() + 1;
-        for (i, m) in kind.messages.iter().enumerate() {
-            let multiplicity = scratch.outputs[at];
-            let values = &scratch.outputs[at + 1..at + 1 + m.values.len()];
-            at += 1 + m.values.len();
-            if multiplicity == Fr::ZERO {
-                continue;
-            }
-            report.messages[k][i] += 1;
-            let d = digest(m.bus, values);
-            if machine.buses[m.bus.0].kind != BusKind::Table {
-                buses.add(m.bus.0, d, multiplicity);
-            } else if let (Some(e), true) = (machine.entry(&d), multiplicity == -Fr::ONE) {
+        for m in kind
+            .sent(&scratch.outputs)
+            .filter(|m| m.multiplicity != Fr::ZERO)
+        {
+            report.messages[k][m.index] += 1;
+            let d = m.digest();
+            if m.kind(machine) != BusKind::Table {
+                buses.add(
+                    m.bus.map_or(machine.buses.len(), |b| b.0),
+                    d,
+                    m.multiplicity,
+                );
+            } else if let (Some(e), true) = (machine.entry(&d), m.multiplicity == -Fr::ONE) {
                 buses.counts[e] += 1;
             } else if failures.len() < limit {
                 failures.push(Failure {
                     row,
                     kind: kind.name.clone(),
-                    relation: format!("message {i} in table {}", machine.buses[m.bus.0].name),
-                    detail: format!("({}) is not in the table", list(values)),
-                    values: cells_of(kind, table, row, m.values.iter()),
+                    relation: format!("message {} in table {}", m.index, bus_name(machine, m.bus)),
+                    detail: format!("({}) is not in the table", list(m.values)),
+                    values: cells_of(kind, table, row, m.message.values.iter()),
                 });
             }
         }
@@ -184,6 +184,10 @@ impl Scratch {
             |_, v| outputs.push(v),
         );
     }
+}
+
+fn bus_name(machine: &Machine, bus: Option<Bus>) -> &str {
+    bus.map_or("of no known number", |b| &machine.buses[b.0].name)
 }
 
 fn list(values: &[Fr]) -> String {
@@ -340,14 +344,26 @@ fn check_cover(machine: &Machine, table: &Table, failures: &mut Vec<Failure>, li
             }
         }
     }
-    if let Some((_, high, low)) = machine.instance {
-        if [table.cell(LEAD_IN, high), table.cell(LEAD_IN, low)] != table.instance {
+    for (cell, value) in &machine.pins {
+        if table.cell(LEAD_IN, *cell) != *value {
             fail(
                 LEAD_IN,
-                "public input",
-                "the start row's cells are not the public values".into(),
+                "start",
+                format!(
+                    "a pinned cell of the start row is {}",
+                    show(&table.cell(LEAD_IN, *cell))
+                ),
             );
         }
+    }
+    if let Some((_, high, low)) = machine.instance
+        && [table.cell(LEAD_IN, high), table.cell(LEAD_IN, low)] != table.instance
+    {
+        fail(
+            LEAD_IN,
+            "public input",
+            "the start row's cells are not the public values".into(),
+        );
     }
 }
 
@@ -360,7 +376,7 @@ pub(crate) struct Balances {
 impl Balances {
     fn new(machine: &Machine) -> Self {
         Self {
-            sums: vec![Fr::ZERO; machine.buses.len()],
+            sums: vec![Fr::ZERO; machine.buses.len() + 1],
             counts: vec![0; machine.entries.len()],
         }
     }
@@ -410,21 +426,12 @@ fn unbalanced(
             continue;
         };
         let kind = &machine.kinds[k];
-        if kind.messages.iter().all(|m| m.bus.0 != bus) {
-            continue;
-        }
         scratch.evaluate(kind, table, row);
-        let mut at = kind.leave_output() + 1;
-        for m in &kind.messages {
-            let (multiplicity, values) = (
-                scratch.outputs[at],
-                &scratch.outputs[at + 1..at + 1 + m.values.len()],
-            );
-            at += 1 + m.values.len();
-            if m.bus.0 == bus && multiplicity != Fr::ZERO {
-                open.entry(digest(m.bus, values))
-                    .or_insert((Fr::ZERO, row, k, values.to_vec()))
-                    .0 += multiplicity;
+        for m in kind.sent(&scratch.outputs) {
+            if m.bus.map_or(machine.buses.len(), |b| b.0) == bus && m.multiplicity != Fr::ZERO {
+                open.entry(m.digest())
+                    .or_insert((Fr::ZERO, row, k, m.values.to_vec()))
+                    .0 += m.multiplicity;
             }
         }
     }
@@ -437,7 +444,13 @@ fn unbalanced(
         failures.push(Failure {
             row,
             kind: machine.kinds[k].name.clone(),
-            relation: format!("bus {}", machine.buses[bus].name),
+            relation: format!(
+                "bus {}",
+                machine
+                    .buses
+                    .get(bus)
+                    .map_or("of no known number", |b| &b.name)
+            ),
             detail: format!(
                 "message ({}) occurs {} times too often",
                 list(&values),

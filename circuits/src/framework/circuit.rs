@@ -187,7 +187,7 @@ impl View<'_, '_> {
                     for m in kind.messages.iter().filter(|m| m.slot == wide) {
                         let shift = i32::from(m.row);
                         let flag = self.flag(k, -shift);
-                        let mut g = Expression::Constant(Fr::from(m.bus.number()));
+                        let mut g = self.expr(&m.number, shift);
                         for (i, v) in m.values.iter().enumerate() {
                             if *v != Expr::zero() {
                                 g = g + self.challenge(self.config.betas[i]) * self.expr(v, shift);
@@ -457,6 +457,9 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
         gates.push(active.clone() * (state - expected_state));
         gates.push(active * follow);
         gates.push(tail * (Expression::Constant(Fr::ONE) - flags[0].clone()));
+        for (cell, value) in &machine.pins {
+            gates.push(start.clone() * (v.expr(&cell.expr(), 0) - Expression::Constant(*value)));
+        }
         if let Some((_, high, low)) = machine.instance {
             for (i, cell) in [high, low].into_iter().enumerate() {
                 let public = v
@@ -550,11 +553,11 @@ fn helper_values(machine: &Machine, table: &Table, alpha: Fr, betas: &[Fr]) -> V
         .map(|w| group_of(Slot::Wide(w)))
         .collect();
     let entries = group_of(Slot::Table);
-    let fingerprint = |number: u64, values: &[Fr]| {
+    let fingerprint = |number: Fr, values: &[Fr]| {
         values
             .iter()
             .zip(betas)
-            .fold(Fr::from(number), |f, (v, b)| f + *v * b)
+            .fold(number, |f, (v, b)| f + *v * b)
     };
     let heads: Vec<usize> = (LEAD_IN..table.rows())
         .filter(|r| table.heads[*r] != 0)
@@ -578,24 +581,15 @@ fn helper_values(machine: &Machine, table: &Table, alpha: Fr, betas: &[Fr]) -> V
                 scratch.evaluate(kind, table, row);
                 for (cell, t) in &kind.lookups {
                     let at = (row + cell.row as usize) * width + narrow[usize::from(cell.column)];
-                    let f = fingerprint(t.number(), &[table.cell(row, *cell)]);
+                    let f = fingerprint(Fr::from(t.number()), &[table.cell(row, *cell)]);
                     terms.push((at, -Fr::ONE, alpha - f));
                 }
-                let mut next = kind.leave_output() + 1;
-                for m in &kind.messages {
-                    let (multiplicity, values) = (
-                        scratch.outputs[next],
-                        &scratch.outputs[next + 1..next + 1 + m.values.len()],
-                    );
-                    next += 1 + m.values.len();
-                    if multiplicity != Fr::ZERO {
-                        let at = (row + usize::from(m.row)) * width + wide[m.slot];
-                        terms.push((
-                            at,
-                            multiplicity,
-                            alpha - fingerprint(m.bus.number(), values),
-                        ));
-                    }
+                for m in kind
+                    .sent(&scratch.outputs)
+                    .filter(|m| m.multiplicity != Fr::ZERO)
+                {
+                    let at = (row + usize::from(m.message.row)) * width + wide[m.message.slot];
+                    terms.push((at, m.multiplicity, alpha - fingerprint(m.number, m.values)));
                 }
             }
             invert(terms)
@@ -612,7 +606,7 @@ fn helper_values(machine: &Machine, table: &Table, alpha: Fr, betas: &[Fr]) -> V
                 (
                     (LEAD_IN + i) * width + entries,
                     *m,
-                    alpha - fingerprint(e.table.number(), &e.values),
+                    alpha - fingerprint(Fr::from(e.table.number()), &e.values),
                 )
             })
             .collect(),

@@ -148,22 +148,30 @@ fn effect(
             // with the table; an attacker would adjust it. Only leaving the table counts.
             failed += usize::from(machine.entry(&d).is_none());
         }
-        let mut at = kind.leave_output() + 1;
-        for m in &kind.messages {
-            let (multiplicity, values) = (
-                scratch.outputs[at],
-                &scratch.outputs[at + 1..at + 1 + m.values.len()],
-            );
-            at += 1 + m.values.len();
-            if multiplicity == Fr::ZERO {
-                continue;
-            }
-            let d = digest(m.bus, values);
-            if machine.buses[m.bus.0].kind == BusKind::Table {
-                failed += usize::from(multiplicity != -Fr::ONE || machine.entry(&d).is_none());
+        for m in kind
+            .sent(&scratch.outputs)
+            .filter(|m| m.multiplicity != Fr::ZERO)
+        {
+            if m.kind(machine) == BusKind::Table {
+                failed +=
+                    usize::from(m.multiplicity != -Fr::ONE || machine.entry(&m.digest()).is_none());
             } else {
-                *sums.entry(m.bus.0).or_insert(Fr::ZERO) += multiplicity * Fr::from_u128(d);
+                let bus = m.bus.map_or(machine.buses.len(), |b| b.0);
+                *sums.entry(bus).or_insert(Fr::ZERO) += m.multiplicity * Fr::from_u128(m.digest());
             }
+        }
+    }
+    // The start row's cells are bound by gates of their own.
+    if heads.contains(&LEAD_IN) {
+        let wrong = |cell: &Cell, v: Fr| table.cell(LEAD_IN, *cell) != v;
+        failed += machine
+            .pins
+            .iter()
+            .filter(|(cell, v)| wrong(cell, *v))
+            .count();
+        if let Some((_, high, low)) = &machine.instance {
+            failed += usize::from(wrong(high, table.instance[0]))
+                + usize::from(wrong(low, table.instance[1]));
         }
     }
     let mut sums: Vec<_> = sums.into_iter().filter(|s| s.1 != Fr::ZERO).collect();

@@ -176,22 +176,16 @@ impl Scan {
                 scan.entries
                     .extend(machine.entry(&digest(*table, &data[at..=at])));
             }
-            let mut at = kind.leave_output() + 1;
-            for m in &kind.messages {
-                let (multiplicity, values) =
-                    (outputs[at], &outputs[at + 1..at + 1 + m.values.len()]);
-                at += 1 + m.values.len();
-                if let Some(c) = m.counted {
+            for m in kind.sent(&outputs) {
+                if let Some(c) = m.message.counted {
                     scan.provided.push((
                         (row + c.row as usize) * width + usize::from(c.column),
-                        digest(m.bus, values),
+                        m.digest(),
                     ));
-                } else if multiplicity == -Fr::ONE {
-                    match machine.buses[m.bus.0].kind {
-                        BusKind::Table => {
-                            scan.entries.extend(machine.entry(&digest(m.bus, values)))
-                        }
-                        BusKind::Fact => scan.wanted.push(digest(m.bus, values)),
+                } else if m.multiplicity == -Fr::ONE {
+                    match m.kind(machine) {
+                        BusKind::Table => scan.entries.extend(machine.entry(&m.digest())),
+                        BusKind::Fact => scan.wanted.push(m.digest()),
                         BusKind::Token => {}
                     }
                 }
