@@ -75,7 +75,7 @@ fn to_alloy(tx: &Transaction) -> TypedTransaction {
 fn to_alloy_signed(tx: &SignedTransaction) -> TxEnvelope {
     let signature =
         alloy_primitives::Signature::new(tx.signature.r, tx.signature.s, tx.signature.y_parity);
-    to_alloy(&tx.transaction).into_envelope(signature).into()
+    to_alloy(&tx.transaction).into_envelope(signature)
 }
 
 fn example() -> Transaction {
