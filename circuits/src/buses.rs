@@ -21,6 +21,16 @@ pub struct Buses {
     pub storage: Bus,
     /// Token `(count, root, key)`: the chain of state roots over the keys of a segment.
     pub tree: Bus,
+    /// Token `(index)`: the next group of the payload (stream 0) that has no provider yet.
+    pub payload: Bus,
+    /// Token `(stream, index, hi, lo)`: a 32-byte word written to groups `index .. index + 4` of a byte stream.
+    pub word: Bus,
+    /// Fact `(offset, next, is_list, length, canonical, hi, lo)`: the canonical RLP item that begins at byte `offset` of the payload.
+    pub item: Bus,
+    /// Fact `(offset, length, nonzero)`: how many of `length` payload bytes from byte `offset` are not zero.
+    pub count: Bus,
+    /// Fact `(subtract, x_hi, x_lo, m, y_hi, y_lo, z_hi, z_lo, q)`: `z + q 2^256 = x m + (1 - 2 subtract) y`.
+    pub arith: Bus,
 }
 
 impl Buses {
@@ -36,6 +46,11 @@ impl Buses {
             account: b.bus("account", Token, 8),
             storage: b.bus("storage", Token, 9),
             tree: b.bus("tree", Token, 3),
+            payload: b.bus("payload", Token, 1),
+            word: b.bus("word", Token, 4),
+            item: b.bus("item", Fact, 7),
+            count: b.bus("count", Fact, 3),
+            arith: b.bus("arith", Fact, 9),
         }
     }
 }
