@@ -1,1 +1,4 @@
 //! Keys, proving, verifying and proof files.
+
+pub mod contract_key;
+pub mod synthetic;

@@ -1,0 +1,300 @@
+//! Constraint polynomials as one graph of field operations in which equal values are one node.
+
+use std::collections::HashMap;
+
+use ff::Field;
+use halo2_proofs::halo2curves::bn256::Fr;
+
+/// Index of a node in its [`Dag`].
+pub(super) type Id = u32;
+
+/// A value: a constant, an input, or one field operation on earlier values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Node {
+    /// A constant of the constraint system.
+    Constant(Fr),
+    /// The program's input slot of this number.
+    Input(u32),
+    /// Sum.
+    Add(Id, Id),
+    /// First minus second.
+    Sub(Id, Id),
+    /// Negation.
+    Neg(Id),
+    /// Product.
+    Mul(Id, Id),
+}
+
+/// Hash-consed nodes; operands always precede their users.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Dag {
+    nodes: Vec<Node>,
+    known: HashMap<Node, Id>,
+}
+
+impl Dag {
+    fn intern(&mut self, node: Node) -> Id {
+        if let Some(id) = self.known.get(&node) {
+            return *id;
+        }
+        let id = self.nodes.len() as Id;
+        self.nodes.push(node);
+        self.known.insert(node, id);
+        id
+    }
+
+    pub(super) fn node(&self, id: Id) -> Node {
+        self.nodes[id as usize]
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    pub(super) fn constant(&mut self, value: Fr) -> Id {
+        self.intern(Node::Constant(value))
+    }
+
+    pub(super) fn input(&mut self, slot: u32) -> Id {
+        self.intern(Node::Input(slot))
+    }
+
+    fn as_constant(&self, id: Id) -> Option<Fr> {
+        match self.node(id) {
+            Node::Constant(c) => Some(c),
+            _ => None,
+        }
+    }
+
+    pub(super) fn neg(&mut self, a: Id) -> Id {
+        match self.node(a) {
+            Node::Constant(c) => self.constant(-c),
+            Node::Neg(b) => b,
+            Node::Sub(b, c) => self.intern(Node::Sub(c, b)),
+            _ => self.intern(Node::Neg(a)),
+        }
+    }
+
+    pub(super) fn add(&mut self, a: Id, b: Id) -> Id {
+        match (self.node(a), self.node(b)) {
+            (Node::Constant(x), Node::Constant(y)) => self.constant(x + y),
+            (Node::Constant(x), _) if x == Fr::ZERO => b,
+            (_, Node::Constant(y)) if y == Fr::ZERO => a,
+            (_, Node::Neg(y)) => self.sub(a, y),
+            (Node::Neg(x), _) => self.sub(b, x),
+            (_, Node::Constant(y)) if is_negative(y) => {
+                let y = self.constant(-y);
+                self.intern(Node::Sub(a, y))
+            }
+            (Node::Constant(x), _) if is_negative(x) => {
+                let x = self.constant(-x);
+                self.intern(Node::Sub(b, x))
+            }
+            _ => self.intern(Node::Add(a.min(b), a.max(b))),
+        }
+    }
+
+    pub(super) fn sub(&mut self, a: Id, b: Id) -> Id {
+        if a == b {
+            return self.constant(Fr::ZERO);
+        }
+        match (self.node(a), self.node(b)) {
+            (Node::Constant(x), Node::Constant(y)) => self.constant(x - y),
+            (Node::Constant(x), _) if x == Fr::ZERO => self.neg(b),
+            (_, Node::Constant(y)) if y == Fr::ZERO => a,
+            (_, Node::Neg(y)) => self.add(a, y),
+            (_, Node::Constant(y)) if is_negative(y) => {
+                let y = self.constant(-y);
+                self.add(a, y)
+            }
+            _ => self.intern(Node::Sub(a, b)),
+        }
+    }
+
+    pub(super) fn mul(&mut self, a: Id, b: Id) -> Id {
+        let (x, y) = (self.as_constant(a), self.as_constant(b));
+        match (x, y) {
+            (Some(x), Some(y)) => return self.constant(x * y),
+            (None, Some(_)) => return self.mul(b, a),
+            (Some(x), None) => {
+                if x == Fr::ZERO {
+                    return a;
+                }
+                if x == Fr::ONE {
+                    return b;
+                }
+                if is_negative(x) {
+                    let x = self.constant(-x);
+                    let product = self.mul(x, b);
+                    return self.neg(product);
+                }
+            }
+            (None, None) => {}
+        }
+        match (self.node(a), self.node(b)) {
+            (Node::Neg(x), _) => {
+                let product = self.mul(x, b);
+                self.neg(product)
+            }
+            (_, Node::Neg(y)) => {
+                let product = self.mul(a, y);
+                self.neg(product)
+            }
+            _ => self.intern(Node::Mul(a.min(b), a.max(b))),
+        }
+    }
+
+    /// `base` to a positive power, by squarings.
+    pub(super) fn pow(&mut self, base: Id, exponent: usize) -> Id {
+        if exponent <= 1 {
+            return base;
+        }
+        let half = self.pow(base, exponent / 2);
+        let square = self.mul(half, half);
+        if exponent % 2 == 1 {
+            self.mul(square, base)
+        } else {
+            square
+        }
+    }
+
+    /// Operands of a node.
+    pub(super) fn operands(&self, id: Id) -> [Option<Id>; 2] {
+        match self.node(id) {
+            Node::Constant(_) | Node::Input(_) => [None, None],
+            Node::Neg(a) => [Some(a), None],
+            Node::Add(a, b) | Node::Sub(a, b) | Node::Mul(a, b) => [Some(a), Some(b)],
+        }
+    }
+
+    /// How often each node is used below `root` (the root itself once); 0 for nodes that it does not need.
+    pub(super) fn uses(&self, root: Id) -> Vec<u32> {
+        let mut uses = vec![0u32; self.nodes.len()];
+        let mut stack = vec![root];
+        while let Some(id) = stack.pop() {
+            uses[id as usize] += 1;
+            if uses[id as usize] == 1 {
+                stack.extend(self.operands(id).into_iter().flatten());
+            }
+        }
+        uses
+    }
+
+    /// Number of field operations (additions, subtractions, negations, products) that `root` needs.
+    pub(super) fn operations(&self, root: Id) -> usize {
+        self.uses(root)
+            .iter()
+            .enumerate()
+            .filter(|(id, uses)| **uses > 0 && self.operands(*id as Id)[0].is_some())
+            .count()
+    }
+
+    /// The factors of a product, sign apart; a value that is no product is its own only factor.
+    fn factors(&self, id: Id) -> (bool, Vec<Id>) {
+        let (mut negative, mut factors, mut stack) = (false, vec![], vec![id]);
+        while let Some(id) = stack.pop() {
+            match self.node(id) {
+                Node::Mul(a, b) => stack.extend([b, a]),
+                Node::Neg(a) => {
+                    negative = !negative;
+                    stack.push(a);
+                }
+                _ => factors.push(id),
+            }
+        }
+        (negative, factors)
+    }
+
+    /// `fold(acc * y + e)` over `polynomials`, starting from `start` (zero if absent).
+    ///
+    /// With `share_factors`, neighbours that have a factor in common are folded without it and multiplied
+    /// once: `y^n acc + f * fold(...)`.
+    pub(super) fn fold(
+        &mut self,
+        start: Option<Id>,
+        polynomials: &[Id],
+        y: Id,
+        share_factors: bool,
+    ) -> Id {
+        let folded = if share_factors {
+            let polynomials: Vec<_> = polynomials.iter().map(|p| self.factors(*p)).collect();
+            self.fold_factors(start, &polynomials, y)
+        } else {
+            polynomials
+                .iter()
+                .fold(start, |acc, e| Some(self.step(acc, *e, y, 1)))
+        };
+        folded.unwrap_or_else(|| self.constant(Fr::ZERO))
+    }
+
+    fn step(&mut self, acc: Option<Id>, e: Id, y: Id, steps: usize) -> Id {
+        match acc {
+            None => e,
+            Some(acc) => {
+                let power = self.pow(y, steps);
+                let acc = self.mul(acc, power);
+                self.add(acc, e)
+            }
+        }
+    }
+
+    fn product(&mut self, negative: bool, factors: &[Id]) -> Id {
+        let one = self.constant(Fr::ONE);
+        let product = factors.iter().fold(one, |acc, f| self.mul(acc, *f));
+        if negative { self.neg(product) } else { product }
+    }
+
+    fn fold_factors(
+        &mut self,
+        start: Option<Id>,
+        polynomials: &[(bool, Vec<Id>)],
+        y: Id,
+    ) -> Option<Id> {
+        let (mut acc, mut i) = (start, 0);
+        while let Some((negative, factors)) = polynomials.get(i) {
+            let run = |f: &Id| {
+                polynomials[i..]
+                    .iter()
+                    .take_while(|(_, fs)| fs.contains(f))
+                    .count()
+            };
+            // The first of the longest: factors are met in the order in which the polynomial was written.
+            let mut best = None;
+            for f in factors {
+                if !matches!(self.node(*f), Node::Constant(_))
+                    && best.is_none_or(|(_, n)| run(f) > n)
+                {
+                    best = Some((*f, run(f)));
+                }
+            }
+            let (term, n) = match best {
+                Some((f, n)) if n > 1 => {
+                    let rest: Vec<_> = polynomials[i..i + n]
+                        .iter()
+                        .map(|(negative, fs)| {
+                            let mut fs = fs.clone();
+                            if let Some(at) = fs.iter().position(|g| *g == f) {
+                                fs.remove(at);
+                            }
+                            (*negative, fs)
+                        })
+                        .collect();
+                    let inner = match self.fold_factors(None, &rest, y) {
+                        Some(inner) => inner,
+                        None => self.constant(Fr::ONE),
+                    };
+                    (self.mul(f, inner), n)
+                }
+                _ => (self.product(*negative, factors), 1),
+            };
+            acc = Some(self.step(acc, term, y, n));
+            i += n;
+        }
+        acc
+    }
+}
+
+/// Whether the constant is shorter written as a negative number.
+fn is_negative(value: Fr) -> bool {
+    super::bits(value) > super::bits(-value)
+}
