@@ -2,3 +2,8 @@
 
 pub mod contract_key;
 pub mod synthetic;
+mod files;
+pub mod progress;
+pub mod srs;
+
+pub use files::FileError;
