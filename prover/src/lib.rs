@@ -1,9 +1,42 @@
 //! Keys, proving, verifying and proof files.
+//!
+//! The prover is generic over a [`ProvableCircuit`]: a two-phase halo2 circuit on BN254 with one instance column.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`srs`] | the structured reference string: made for development (insecure, labelled so) or imported |
+//! | [`keys`] | verifying and proving keys, cached under the hash of the circuit |
+//! | [`mod@prove`] | proofs, verified before they are handed out |
+//! | [`machine`] | the machine's circuit as the prover sees it |
+//! | [`verify`] | verification, total on any bytes |
+//! | [`proof`] | proof files |
+//! | [`contract_key`] | the verifying key as the contract keeps it |
+//! | [`synthetic`] | a circuit of the machine's final size, to measure |
+//! | [`progress`] | stages, time spent, estimate of the rest |
 
+pub mod circuit;
 pub mod contract_key;
-pub mod synthetic;
 mod files;
+pub mod keys;
+pub mod machine;
 pub mod progress;
+pub mod proof;
+pub mod prove;
 pub mod srs;
+pub mod synthetic;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod toy;
+mod transcript;
+pub mod verify;
 
+pub use circuit::{CircuitDigest, ProvableCircuit};
 pub use files::FileError;
+pub use keys::{KeyError, KeyStore, ProvingKey, VerifyingKey};
+pub use progress::{Progress, Stage, Update};
+pub use proof::{ProofFile, ProofFileError, ProofIoError, SegmentId};
+pub use prove::{Proof, ProveError, prove};
+pub use srs::{Srs, SrsError, SrsLabel, SrsStore, VerifierSrs};
+pub use transcript::ProofShape;
+pub use verify::VerifyError;

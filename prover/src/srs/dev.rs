@@ -9,7 +9,6 @@ use std::sync::LazyLock;
 use alloy_primitives::keccak256;
 use ff::{BatchInvert, Field, FromUniformBytes, PrimeField};
 use group::Curve;
-use group::Group;
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine, G2, G2Affine};
 
 use super::fixed_base::FixedBase;

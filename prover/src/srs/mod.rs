@@ -9,7 +9,7 @@ mod label;
 mod lagrange;
 mod ptau;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::{Path, PathBuf};
 

@@ -2,7 +2,7 @@ use std::fs;
 use std::path::Path;
 
 use ff::{Field, PrimeField};
-use group::{Curve, Group};
+use group::Curve;
 use halo2_proofs::SerdeFormat;
 use halo2_proofs::halo2curves::bn256::{Fq, G1, G2};
 use halo2_proofs::halo2curves::serde::SerdeObject;
@@ -18,6 +18,11 @@ fn ceremony(k: u32) -> ParamsKZG<Bn256> {
         k,
         <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(5),
     )
+}
+
+/// A string of another secret than the development one.
+pub(crate) fn foreign(k: u32) -> Srs {
+    Srs::new(ceremony(k))
 }
 
 fn raw(params: &ParamsKZG<Bn256>) -> Vec<u8> {

@@ -1,0 +1,151 @@
+//! Making proofs. Every proof is verified before it is handed out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use halo2_proofs::halo2curves::bn256::{Bn256, Fr};
+use halo2_proofs::plonk::create_proof;
+use halo2_proofs::poly::kzg::commitment::KZGCommitmentScheme;
+use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
+use rand::rngs::OsRng;
+use thiserror::Error;
+
+use crate::circuit::{self, ProvableCircuit};
+use crate::keys::ProvingKey;
+use crate::progress::{self, Progress, Stage, Tracker};
+use crate::srs::{Srs, SrsLabel};
+use crate::transcript::Observed;
+use crate::verify::VerifyError;
+
+/// Why there is no proof.
+#[derive(Debug, Error)]
+pub enum ProveError {
+    /// Key and reference string do not belong together.
+    #[error("the key was made with the reference string {key}, the one given is {srs}")]
+    OtherSrs {
+        /// The key's string.
+        key: SrsLabel,
+        /// The string given.
+        srs: SrsLabel,
+    },
+    /// Circuit, key and reference string differ in size.
+    #[error(
+        "the circuit has 2^{circuit} rows, the key is for 2^{key} and the reference string has 2^{srs} points"
+    )]
+    Size {
+        /// The circuit's k.
+        circuit: u32,
+        /// The key's k.
+        key: u32,
+        /// The string's k.
+        srs: u32,
+    },
+    /// Too few or too many public values.
+    #[error("{have} public values were given, the circuit has {want}")]
+    PublicValues {
+        /// What was given.
+        have: usize,
+        /// What is right.
+        want: usize,
+    },
+    /// The proving library failed or panicked.
+    #[error("the proving library failed: {0}; the witness does not fit the circuit")]
+    Library(String),
+    /// The witness does not satisfy the circuit, so that the proof made of it is worthless.
+    #[error(
+        "the proof that was made does not verify ({0}): the witness does not satisfy the circuit, or the key is of another circuit"
+    )]
+    Rejected(VerifyError),
+}
+
+/// A verified proof and the time of each stage.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The proof as the contract takes it.
+    pub bytes: Vec<u8>,
+    /// How long each stage took.
+    pub timings: Vec<(Stage, Duration)>,
+}
+
+/// Proves that `circuit`'s witness satisfies it with the public values `public`, using the system's randomness.
+///
+/// `plan` has the expected seconds of each stage from [`Stage::FirstPhase`] to [`Stage::Verify`].
+pub fn prove<C: ProvableCircuit>(
+    srs: &Srs,
+    key: &ProvingKey,
+    circuit: C,
+    public: &[Fr],
+    subject: &str,
+    plan: &[(Stage, f64)],
+    progress: &dyn Progress,
+) -> Result<Proof, ProveError> {
+    let verifying = key.verifying();
+    if circuit.k() != verifying.k() || srs.k() != verifying.k() {
+        return Err(ProveError::Size {
+            circuit: circuit.k(),
+            key: verifying.k(),
+            srs: srs.k(),
+        });
+    }
+    if srs.label() != verifying.srs().label() {
+        return Err(ProveError::OtherSrs {
+            key: verifying.srs().label(),
+            srs: srs.label(),
+        });
+    }
+    if public.len() != verifying.public_values() {
+        return Err(ProveError::PublicValues {
+            have: public.len(),
+            want: verifying.public_values(),
+        });
+    }
+    let (result, timings) = progress::run(progress, subject, plan, |tracker| {
+        let bytes = create(srs, key, circuit, public, tracker)?;
+        tracker.enter(Stage::Verify);
+        verifying
+            .verify(public, &bytes)
+            .map_err(ProveError::Rejected)?;
+        Ok(bytes)
+    });
+    Ok(Proof {
+        bytes: result?,
+        timings,
+    })
+}
+
+fn create<C: ProvableCircuit>(
+    srs: &Srs,
+    key: &ProvingKey,
+    circuit: C,
+    public: &[Fr],
+    tracker: &Tracker<'_>,
+) -> Result<Vec<u8>, ProveError> {
+    let mut transcript = Observed::new(key.verifying().shape(), tracker);
+    // The library panics where the circuit does, and on some of its own errors. Nothing outlives the closure.
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
+            srs.params(),
+            key.inner(),
+            &[circuit],
+            &[&[public]],
+            OsRng,
+            &mut transcript,
+        )
+    }));
+    match outcome {
+        Ok(Ok(())) => Ok(transcript.finish()),
+        Ok(Err(error)) => Err(ProveError::Library(error.to_string())),
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text
+                .or_else(|| panic.downcast_ref::<&str>().copied())
+                .unwrap_or("unknown failure");
+            Err(ProveError::Library(text.to_owned()))
+        }
+    }
+}
+
+/// The advice columns of a circuit, all phases.
+pub fn advice_columns<C: ProvableCircuit>(circuit: &C) -> usize {
+    circuit::constraint_system(circuit).num_advice_columns()
+}
