@@ -142,9 +142,10 @@ impl ProofFile {
 
     /// Writes the file to `path`, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<(), ProofIoError> {
-        let bytes = self
-            .encode()
-            .map_err(|reason| ProofIoError::Format { path: path.to_owned(), reason })?;
+        let bytes = self.encode().map_err(|reason| ProofIoError::Format {
+            path: path.to_owned(),
+            reason,
+        })?;
         Ok(files::write_plain(path, &bytes)?)
     }
 
@@ -152,7 +153,10 @@ impl ProofFile {
     pub fn read(path: &Path) -> Result<Self, ProofIoError> {
         let bytes = files::read_bounded(path, MAX_BYTES as u64)?
             .ok_or_else(|| ProofIoError::Missing(path.to_owned()))?;
-        Self::decode(&bytes).map_err(|reason| ProofIoError::Format { path: path.to_owned(), reason })
+        Self::decode(&bytes).map_err(|reason| ProofIoError::Format {
+            path: path.to_owned(),
+            reason,
+        })
     }
 
     /// Reads a file's bytes. Says nothing about whether the proof is valid.

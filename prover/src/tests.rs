@@ -270,9 +270,15 @@ fn damaged_proof_files_are_refused() {
     ));
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("cut.proof");
-    assert!(matches!(ProofFile::read(&path), Err(ProofIoError::Missing(_))));
+    assert!(matches!(
+        ProofFile::read(&path),
+        Err(ProofIoError::Missing(_))
+    ));
     std::fs::write(&path, &bytes[..50]).unwrap();
-    assert!(matches!(ProofFile::read(&path), Err(ProofIoError::Format { .. })));
+    assert!(matches!(
+        ProofFile::read(&path),
+        Err(ProofIoError::Format { .. })
+    ));
     let mut large = good;
     large.metadata = vec![0; proof::MAX_BYTES];
     assert!(large.encode().is_err());
