@@ -2,6 +2,7 @@
 
 pub mod buses;
 pub mod framework;
+pub mod hash;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -2,14 +2,16 @@
 
 use crate::{
     Fr,
+    buses::Buses,
     framework::{
         Cell, KindId, Machine, MachineBuilder, State, checker, circuit::MachineCircuit,
         table::Table,
     },
 };
+use ff::Field;
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
-    plonk::{create_proof, keygen_pk, keygen_vk, verify_proof},
+    plonk::{Expression, create_proof, keygen_pk, keygen_vk, verify_proof},
     poly::{
         commitment::ParamsProver,
         kzg::{
@@ -23,7 +25,7 @@ use halo2_proofs::{
     },
 };
 use rand::{SeedableRng, rngs::StdRng};
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 /// Declares a start row that binds two free cells to the public values and opens nothing else.
 pub(crate) fn start_kind(b: &mut MachineBuilder) -> (KindId, Cell, Cell) {
@@ -32,6 +34,64 @@ pub(crate) fn start_kind(b: &mut MachineBuilder) -> (KindId, Cell, Cell) {
     let id = k.enter(&[State::START]).finish();
     b.bind_instance(id, high, low);
     (id, high, low)
+}
+
+/// A machine of the main layout with the shared buses, a start row and what `define` adds to it.
+pub(crate) fn machine_with<C>(
+    define: impl FnOnce(&mut MachineBuilder, &Buses) -> C,
+) -> (Arc<Machine>, KindId, C) {
+    let mut b = MachineBuilder::new(crate::LAYOUT);
+    let buses = Buses::declare(&mut b);
+    let (start, ..) = start_kind(&mut b);
+    let chips = define(&mut b, &buses);
+    (Arc::new(b.build()), start, chips)
+}
+
+/// Field operations of all gates of a machine, equal subexpressions counted once; folding the gates is not counted.
+pub(crate) fn operations(machine: &Arc<Machine>) -> usize {
+    fn number(e: &Expression<Fr>, seen: &mut HashMap<String, usize>, ops: &mut usize) -> usize {
+        let (key, costs) = match e {
+            Expression::Negated(a) => return number(a, seen, ops),
+            Expression::Sum(a, b) => {
+                let (a, b) = (number(a, seen, ops), number(b, seen, ops));
+                (format!("{} + {}", a.min(b), a.max(b)), true)
+            }
+            Expression::Product(a, b) => {
+                let (a, b) = (number(a, seen, ops), number(b, seen, ops));
+                (format!("{} * {}", a.min(b), a.max(b)), true)
+            }
+            Expression::Scaled(a, c) => {
+                let a = number(a, seen, ops);
+                (format!("{a} by {c:?}"), *c != Fr::ONE && *c != -Fr::ONE)
+            }
+            leaf => (format!("{leaf:?}"), false),
+        };
+        let next = seen.len();
+        *seen.entry(key).or_insert_with(|| {
+            *ops += usize::from(costs);
+            next
+        })
+    }
+    let (mut seen, mut ops) = (HashMap::new(), 0);
+    let cs = machine.constraint_system();
+    for p in cs.gates().iter().flat_map(|g| g.polynomials()) {
+        number(p, &mut seen, &mut ops);
+    }
+    ops
+}
+
+/// Panics unless the lines are those of `circuits/golden/NAME.txt`; with the variable `UPDATE_GOLDEN` set it writes them.
+pub(crate) fn assert_golden(name: &str, lines: &[String]) {
+    let path = format!("{}/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let text = lines.join("\n") + "\n";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &text).expect("the golden file can be written");
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        golden, text,
+        "{path}: set UPDATE_GOLDEN to accept the change"
+    );
 }
 
 /// Panics with the failures, readable, unless the table holds.

@@ -573,6 +573,15 @@ impl KindBuilder<'_> {
         self
     }
 
+    /// The multiplicity cells of the facts offered so far, for a kind that offers them on some of its rows only.
+    pub fn multiplicities(&self) -> Vec<Cell> {
+        self.kind
+            .messages
+            .iter()
+            .filter_map(|m| m.counted)
+            .collect()
+    }
+
     /// Demands that a fact, or a fixed table's entry, exists; only where the boolean `on` is 1.
     pub fn require(&mut self, bus: Bus, on: impl Into<Expr>, values: Vec<Expr>) -> &mut Self {
         assert_ne!(
