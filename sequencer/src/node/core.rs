@@ -1,0 +1,556 @@
+//! The thread that owns all writing.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, mpsc},
+    time::{Duration, Instant},
+};
+
+use alloy_primitives::{Address, B256};
+use protocol::{
+    BlockHeader,
+    payload::{BLOCK_BYTES, PAYLOAD_HEADER_BYTES},
+};
+
+use super::{
+    BlockSummary, Shared, apply,
+    parked::{Parked, Parking},
+    seal,
+};
+use crate::{
+    admission::{Candidate, StateRules},
+    batch::SealedBatch,
+    block::{self, BuiltBlock, Room, base_fee_after},
+    config::BlockProduction,
+    error::{AdmissionError, NodeError, StoreError},
+    pool::PooledTransaction,
+    store::{ChainRead, Latest, POOL, Read, TRANSACTIONS, Writer, key_number, number_key},
+};
+
+/// Takes a command's answer to whoever asked.
+pub(super) type Reply<T> = Box<dyn FnOnce(Result<T, NodeError>) + Send>;
+
+/// What the thread can be asked to do.
+pub(super) enum Command {
+    /// Accept a transaction.
+    Submit(Box<Candidate>, Reply<B256>),
+    /// Build a block now, an empty one if nothing is pending.
+    BuildBlock(Reply<BlockSummary>),
+    /// Seal the open batch now, if it has blocks.
+    SealBatch(Reply<Option<SealedBatch>>),
+    /// Anything else that writes: the closure runs between commands.
+    Write(Box<dyn FnOnce(&Shared) + Send>),
+    /// End the thread.
+    Stop,
+}
+
+/// The blocks that are in no batch yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct OpenBatch {
+    pub(super) first: u64,
+    pub(super) blocks: u64,
+    pub(super) transactions: u64,
+    payload_bytes: u64,
+    rows: u64,
+    /// When the first block was applied, as far as this process knows.
+    since: Option<Instant>,
+}
+
+/// Most submissions that share a write transaction.
+const GROUP: usize = 512;
+
+pub(super) struct Core {
+    shared: Arc<Shared>,
+    tip: BlockHeader,
+    open: OpenBatch,
+    next_arrival: u64,
+    parking: Parking,
+    next_tick: Option<Instant>,
+}
+
+impl Core {
+    /// Reads where the store stands: tip, open batch, pool.
+    pub(super) fn load(shared: Arc<Shared>) -> Result<Self, NodeError> {
+        let snapshot = shared.db.read()?;
+        let number = snapshot
+            .latest_number()?
+            .ok_or_else(|| snapshot.corrupt("it has no genesis block"))?;
+        let tip = snapshot.expect_block(number)?.header;
+        let sealed = match snapshot.latest_batch()? {
+            0 => 0,
+            batch => snapshot.expect_batch(batch)?.statement.last_block,
+        };
+        if sealed > number {
+            return Err(snapshot
+                .corrupt("the last batch ends after the last block")
+                .into());
+        }
+        let mut open = OpenBatch {
+            first: sealed + 1,
+            ..OpenBatch::default()
+        };
+        for number in sealed + 1..=number {
+            let record = snapshot.expect_block(number)?;
+            open.add(
+                record.payload_bytes,
+                record.rows,
+                record.transactions.len() as u64,
+            );
+        }
+        let mut next_arrival = 0;
+        for (key, raw) in snapshot.range(POOL, &[], &[u8::MAX; 9], usize::MAX)? {
+            let arrival = key_number(&key).ok_or_else(|| snapshot.corrupt("a key of the pool"))?;
+            let candidate = shared
+                .rules
+                .check(raw.into())
+                .map_err(|error| snapshot.corrupt(format!("a pending transaction: {error}")))?;
+            let rows = shared
+                .check
+                .provable(&candidate.signed, candidate.sender, &Latest(&snapshot))?
+                .unwrap_or_default();
+            shared.pool_mut().insert(pooled(candidate, rows, arrival));
+            next_arrival = arrival + 1;
+        }
+        let next_tick = match shared.config.block_production {
+            BlockProduction::Interval(interval) => Some(Instant::now() + interval),
+            _ => None,
+        };
+        let core = Self {
+            parking: Parking::new(shared.config.pool.waiting),
+            shared,
+            tip,
+            open,
+            next_arrival,
+            next_tick,
+        };
+        core.publish();
+        Ok(core)
+    }
+
+    /// Serves commands until [`Command::Stop`] or until nobody can send any more.
+    pub(super) fn run(mut self, commands: &mpsc::Receiver<Command>) {
+        // A crash may have come between accepting transactions and mining them.
+        self.automine();
+        loop {
+            let first = match self.wait() {
+                None => commands
+                    .recv()
+                    .map_err(|_| mpsc::RecvTimeoutError::Disconnected),
+                Some(wait) => commands.recv_timeout(wait),
+            };
+            let mut queue = VecDeque::new();
+            match first {
+                Ok(command) => queue.push_back(command),
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => return,
+            }
+            while queue.len() < GROUP
+                && let Ok(command) = commands.try_recv()
+            {
+                queue.push_back(command);
+            }
+            if !self.serve(queue) {
+                return;
+            }
+            self.tick();
+        }
+    }
+
+    /// Serves commands in order; neighbouring submissions share a write transaction. `false` to end.
+    fn serve(&mut self, mut queue: VecDeque<Command>) -> bool {
+        let mut submissions = VecDeque::new();
+        loop {
+            match queue.pop_front() {
+                Some(Command::Submit(candidate, reply)) => {
+                    submissions.push_back((*candidate, reply))
+                }
+                other => {
+                    if !submissions.is_empty() {
+                        self.admit(std::mem::take(&mut submissions));
+                    }
+                    match other {
+                        Some(Command::BuildBlock(reply)) => {
+                            reply(self.produce(true).and_then(|block| {
+                                block.ok_or_else(|| {
+                                    NodeError::Inconsistent("no block was built".to_owned())
+                                })
+                            }))
+                        }
+                        Some(Command::SealBatch(reply)) => reply(self.seal()),
+                        Some(Command::Write(write)) => write(&self.shared),
+                        Some(Command::Stop) => return false,
+                        Some(Command::Submit(..)) | None => return true,
+                    }
+                }
+            }
+        }
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let age = self
+            .shared
+            .config
+            .seal
+            .max_age
+            .zip(self.open.since)
+            .map(|(age, since)| since + age);
+        [self.next_tick, self.parking.next_deadline(), age]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    /// What is due by the clock.
+    fn tick(&mut self) {
+        let now = Instant::now();
+        for parked in self.parking.take_expired(now) {
+            let next = self
+                .shared
+                .pool()
+                .next_nonce(parked.candidate.sender, parked.account_nonce);
+            let found = parked.candidate.signed.transaction.nonce;
+            (parked.reply)(Err(AdmissionError::NonceGap { next, found }.into()));
+        }
+        if let (Some(due), BlockProduction::Interval(interval)) =
+            (self.next_tick, self.shared.config.block_production)
+            && due <= now
+        {
+            self.next_tick = Some(now + interval);
+            self.log(|core| core.produce(core.shared.config.empty_blocks).map(drop));
+        }
+        if let (Some(age), Some(since)) = (self.shared.config.seal.max_age, self.open.since)
+            && since + age <= now
+        {
+            // Even if sealing fails, the next attempt waits for its turn.
+            self.open.since = Some(now);
+            self.log(|core| core.seal().map(drop));
+        }
+    }
+
+    fn log(&mut self, step: impl FnOnce(&mut Self) -> Result<(), NodeError>) {
+        if let Err(error) = step(self) {
+            tracing::error!(%error, "a step of the sequencer failed; it will be tried again");
+        }
+    }
+
+    /// Checks transactions at the door, makes the accepted ones durable in one write transaction,
+    /// mines them if that is the mode, and answers.
+    fn admit(&mut self, submissions: VecDeque<(Candidate, Reply<B256>)>) {
+        let mut outcomes = Vec::new();
+        let mut inserted = Vec::new();
+        let result = self.admit_group(submissions, &mut outcomes, &mut inserted);
+        if let Err(error) = &result {
+            // Nothing of the group is durable: the pool goes back to what the store has.
+            for (hash, replaced) in inserted.into_iter().rev() {
+                let mut pool = self.shared.pool_mut();
+                pool.remove(hash);
+                if let Some(replaced) = replaced {
+                    pool.insert(replaced);
+                }
+            }
+            tracing::error!(%error, "transactions could not be stored");
+        } else if outcomes.iter().any(|(_, outcome)| outcome.is_ok()) {
+            self.automine();
+        }
+        for (reply, outcome) in outcomes {
+            match &result {
+                Err(error) if outcome.is_ok() => reply(Err(error.clone())),
+                _ => reply(outcome.map_err(NodeError::from)),
+            }
+        }
+    }
+
+    fn admit_group(
+        &mut self,
+        submissions: VecDeque<(Candidate, Reply<B256>)>,
+        outcomes: &mut Vec<(Reply<B256>, Result<B256, AdmissionError>)>,
+        inserted: &mut Vec<(B256, Option<PooledTransaction>)>,
+    ) -> Result<(), NodeError> {
+        let mut queue = submissions;
+        let failed = |queue: VecDeque<(Candidate, Reply<B256>)>, error: NodeError| {
+            for (_, reply) in queue {
+                reply(Err(error.clone()));
+            }
+            error
+        };
+        let opened = self
+            .shared
+            .db
+            .write()
+            .map_err(NodeError::from)
+            .and_then(|writer| Ok((writer, base_fee_after(&self.tip)?)));
+        let (writer, base_fee) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return Err(failed(queue, error)),
+        };
+        while let Some((candidate, reply)) = queue.pop_front() {
+            let hash = candidate.hash;
+            match self.admit_one(&writer, base_fee, candidate, inserted) {
+                Err(error) => {
+                    let error = NodeError::from(error);
+                    reply(Err(error.clone()));
+                    return Err(failed(queue, error));
+                }
+                Ok(Verdict::Accepted { sender, nonce }) => {
+                    outcomes.push((reply, Ok(hash)));
+                    // A transaction that waited for this one has its turn.
+                    if let Some(parked) = nonce
+                        .checked_add(1)
+                        .and_then(|next| self.parking.take(sender, next))
+                    {
+                        queue.push_front((parked.candidate, parked.reply));
+                    }
+                }
+                Ok(Verdict::Refused(error)) => outcomes.push((reply, Err(error))),
+                Ok(Verdict::Early {
+                    candidate,
+                    account_nonce,
+                    error,
+                }) => {
+                    let deadline = Instant::now() + self.shared.config.pool.nonce_gap_wait;
+                    let parked = Parked {
+                        candidate: *candidate,
+                        account_nonce,
+                        deadline,
+                        reply,
+                    };
+                    if let Err(parked) = self.parking.park(parked) {
+                        outcomes.push((parked.reply, Err(error)));
+                    }
+                }
+            }
+        }
+        if inserted.is_empty() {
+            return Ok(());
+        }
+        Ok(writer.commit()?)
+    }
+
+    fn admit_one(
+        &mut self,
+        writer: &Writer,
+        base_fee: u64,
+        candidate: Candidate,
+        inserted: &mut Vec<(B256, Option<PooledTransaction>)>,
+    ) -> Result<Verdict, StoreError> {
+        let shared = &self.shared;
+        let mined = writer
+            .get(TRANSACTIONS, candidate.hash.as_slice())?
+            .is_some();
+        let state = Latest(writer);
+        let verdict = {
+            let pool = shared.pool();
+            StateRules {
+                state: &state,
+                pool: &pool,
+                base_fee,
+                limits: &shared.config.pool,
+                check: &*shared.check,
+                max_rows: shared.config.seal.max_rows,
+            }
+            .check(&candidate, mined)?
+        };
+        let rows = match verdict {
+            Ok(rows) => rows,
+            Err(error @ AdmissionError::NonceGap { next, .. }) => {
+                return Ok(Verdict::Early {
+                    candidate: Box::new(candidate),
+                    account_nonce: next,
+                    error,
+                });
+            }
+            Err(error) => return Ok(Verdict::Refused(error)),
+        };
+        let (hash, sender) = (candidate.hash, candidate.sender);
+        let nonce = candidate.signed.transaction.nonce;
+        let arrival = self.next_arrival;
+        writer.put(POOL, &number_key(arrival), &candidate.raw)?;
+        self.next_arrival += 1;
+        let replaced = shared.pool_mut().insert(pooled(candidate, rows, arrival));
+        if let Some(replaced) = &replaced {
+            writer.delete(POOL, &number_key(replaced.arrival))?;
+        }
+        inserted.push((hash, replaced));
+        Ok(Verdict::Accepted { sender, nonce })
+    }
+
+    /// Mines everything that can be mined, if that is the mode.
+    fn automine(&mut self) {
+        if self.shared.config.block_production != BlockProduction::Automine {
+            return;
+        }
+        self.log(|core| {
+            while !core.shared.pool().is_empty() && core.produce(false)?.is_some() {}
+            Ok(())
+        });
+    }
+
+    /// What is left in the open batch.
+    fn room(&self) -> Room {
+        let seal = &self.shared.config.seal;
+        let used = (PAYLOAD_HEADER_BYTES as u64).saturating_add(self.open.payload_bytes);
+        Room {
+            payload_bytes: seal
+                .max_payload_bytes
+                .saturating_sub(usize::try_from(used).unwrap_or(usize::MAX)),
+            rows: seal
+                .max_rows
+                .saturating_sub(self.shared.check.batch_rows())
+                .saturating_sub(self.open.rows),
+            transactions: seal.max_transactions.saturating_sub(self.open.transactions),
+        }
+    }
+
+    /// Builds and applies the next block. `None` if it would be empty and `empty` is false.
+    fn produce(&mut self, empty: bool) -> Result<Option<BlockSummary>, NodeError> {
+        loop {
+            let room = self.room();
+            let fresh = self.open.blocks == 0;
+            if !fresh
+                && (room.payload_bytes < BLOCK_BYTES || room.rows < self.shared.check.block_rows())
+            {
+                self.seal()?;
+                continue;
+            }
+            let built = {
+                let snapshot = self.shared.db.read()?;
+                let plan = self.shared.plan(self.tip, room);
+                let pool = self.shared.pool();
+                block::build(&plan, Latest(&snapshot), &pool, &*self.shared.check)?
+            };
+            if built.records.is_empty() {
+                if built.batch_full && !fresh {
+                    self.seal()?;
+                    continue;
+                }
+                if !empty {
+                    if !built.dropped.is_empty() {
+                        apply::drop_invalid(&self.shared.db, &built, &self.shared.pool())?;
+                        self.forget(&built);
+                    }
+                    return Ok(None);
+                }
+            }
+            return self.apply(&built).map(Some);
+        }
+    }
+
+    fn apply(&mut self, built: &BuiltBlock) -> Result<BlockSummary, NodeError> {
+        apply::apply(&self.shared.db, built, &self.shared.pool())?;
+        self.forget(built);
+        self.tip = built.block.header;
+        self.open.add(
+            built.payload_bytes as u64,
+            built.rows,
+            built.records.len() as u64,
+        );
+        self.publish();
+        let summary = BlockSummary {
+            number: self.tip.number,
+            hash: self.tip.hash(),
+            transactions: built.records.len(),
+            gas_used: self.tip.gas_used,
+        };
+        tracing::debug!(
+            number = summary.number,
+            transactions = summary.transactions,
+            "block"
+        );
+        // Nobody may be listening.
+        let _ = self.shared.blocks.send(summary);
+        let seal = self.shared.config.seal;
+        if built.batch_full
+            || self.open.transactions >= seal.max_transactions
+            || self.open.blocks >= seal.max_blocks
+        {
+            self.log(|core| core.seal().map(drop));
+        }
+        Ok(summary)
+    }
+
+    /// Takes mined and invalid transactions out of the pool.
+    fn forget(&self, built: &BuiltBlock) {
+        let mut pool = self.shared.pool_mut();
+        for (hash, _) in &built.records {
+            pool.remove(*hash);
+        }
+        for (hash, reason) in &built.dropped {
+            tracing::warn!(%hash, reason, "a pending transaction is no longer valid and was dropped");
+            pool.remove(*hash);
+        }
+    }
+
+    /// Seals the open batch, if it has blocks.
+    fn seal(&mut self) -> Result<Option<SealedBatch>, NodeError> {
+        if self.open.blocks == 0 {
+            return Ok(None);
+        }
+        let batch = seal::seal(
+            &self.shared.db,
+            self.shared.rules.chain_id,
+            self.open.first,
+            self.tip.number,
+        )?;
+        self.open = OpenBatch {
+            first: self.tip.number + 1,
+            ..OpenBatch::default()
+        };
+        self.publish();
+        tracing::info!(
+            number = batch.number(),
+            blocks = batch.statement.last_block - batch.statement.first_block + 1,
+            transactions = batch.transactions,
+            payload_bytes = batch.payload.len(),
+            "batch sealed"
+        );
+        // Nobody may be listening.
+        let _ = self.shared.batches.send(batch.number());
+        Ok(Some(batch))
+    }
+
+    fn publish(&self) {
+        self.shared.set_open(self.open);
+    }
+}
+
+impl OpenBatch {
+    fn add(&mut self, payload_bytes: u64, rows: u64, transactions: u64) {
+        self.blocks += 1;
+        self.transactions += transactions;
+        self.payload_bytes += payload_bytes;
+        self.rows = self.rows.saturating_add(rows);
+        self.since.get_or_insert_with(Instant::now);
+    }
+}
+
+enum Verdict {
+    Accepted {
+        sender: Address,
+        nonce: u64,
+    },
+    Refused(AdmissionError),
+    Early {
+        candidate: Box<Candidate>,
+        account_nonce: u64,
+        error: AdmissionError,
+    },
+}
+
+fn pooled(candidate: Candidate, rows: u64, arrival: u64) -> PooledTransaction {
+    let Candidate {
+        signed,
+        raw,
+        hash,
+        sender,
+    } = candidate;
+    PooledTransaction {
+        signed,
+        raw,
+        hash,
+        sender,
+        rows,
+        arrival,
+    }
+}

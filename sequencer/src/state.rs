@@ -1,0 +1,259 @@
+//! The state as the EVM reads it: views of the store, and changes on top of a view.
+
+use std::collections::{BTreeMap, HashMap};
+
+use alloy_primitives::{Address, B256, Bytes, U256, map::AddressMap};
+use protocol::{Account, account::CodeRecord, history};
+use revm::{
+    Database,
+    database_interface::DBErrorMarker,
+    state::{Account as EvmAccount, AccountInfo, Bytecode},
+};
+
+use crate::error::StoreError;
+
+impl DBErrorMarker for StoreError {}
+
+/// Read access to one state of the chain.
+pub trait StateView {
+    /// The account at an address; the empty account if there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn account(&self, address: Address) -> Result<Account, StoreError>;
+
+    /// The word in a storage slot; zero if there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError>;
+
+    /// The code with the given keccak hash, which an account of this state has.
+    ///
+    /// # Errors
+    /// When the store fails or lacks the code.
+    fn code(&self, keccak: B256) -> Result<Bytes, StoreError>;
+}
+
+impl<T: StateView + ?Sized> StateView for &T {
+    fn account(&self, address: Address) -> Result<Account, StoreError> {
+        (**self).account(address)
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+        (**self).storage(address, slot)
+    }
+
+    fn code(&self, keccak: B256) -> Result<Bytes, StoreError> {
+        (**self).code(keccak)
+    }
+}
+
+/// Changes on top of a view, with a record of everything that was looked at.
+#[derive(Debug)]
+pub(crate) struct Overlay<V> {
+    base: V,
+    accounts: HashMap<Address, Account>,
+    storage: HashMap<(Address, U256), U256>,
+    codes: HashMap<B256, Bytes>,
+    touched: Touched,
+}
+
+/// Accounts and slots that were read or written, with their values before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Touched {
+    /// Accounts as the base view has them.
+    pub(crate) accounts: BTreeMap<Address, Account>,
+    /// Words as the base view has them.
+    pub(crate) storage: BTreeMap<(Address, U256), U256>,
+    /// Codes that were loaded.
+    pub(crate) codes: BTreeMap<B256, Bytes>,
+}
+
+/// What differs from the base view.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Changes {
+    /// Accounts with another record than before: before, after.
+    pub(crate) accounts: Vec<(Address, Account, Account)>,
+    /// Slots with another word than before: before, after.
+    pub(crate) storage: Vec<((Address, U256), U256, U256)>,
+    /// New codes by their keccak hash.
+    pub(crate) codes: Vec<(B256, Bytes)>,
+}
+
+impl<V: StateView> Overlay<V> {
+    /// No changes yet.
+    pub(crate) fn new(base: V) -> Self {
+        Self {
+            base,
+            accounts: HashMap::new(),
+            storage: HashMap::new(),
+            codes: HashMap::new(),
+            touched: Touched::default(),
+        }
+    }
+
+    /// The account, noting that it was looked at.
+    pub(crate) fn load_account(&mut self, address: Address) -> Result<Account, StoreError> {
+        if let Some(account) = self.accounts.get(&address) {
+            return Ok(*account);
+        }
+        let account = self.base.account(address)?;
+        self.touched.accounts.insert(address, account);
+        self.accounts.insert(address, account);
+        Ok(account)
+    }
+
+    /// The word, noting that it was looked at.
+    pub(crate) fn load_storage(
+        &mut self,
+        address: Address,
+        slot: U256,
+    ) -> Result<U256, StoreError> {
+        if let Some(word) = self.storage.get(&(address, slot)) {
+            return Ok(*word);
+        }
+        let word = self.base.storage(address, slot)?;
+        self.touched.storage.insert((address, slot), word);
+        self.storage.insert((address, slot), word);
+        Ok(word)
+    }
+
+    /// Sets a word.
+    pub(crate) fn set_storage(
+        &mut self,
+        address: Address,
+        slot: U256,
+        word: U256,
+    ) -> Result<(), StoreError> {
+        self.load_storage(address, slot)?;
+        self.storage.insert((address, slot), word);
+        Ok(())
+    }
+
+    /// Takes over the state that a transaction left.
+    pub(crate) fn commit(&mut self, changes: AddressMap<EvmAccount>) -> Result<(), StoreError> {
+        for (address, account) in changes {
+            let before = self.load_account(address)?;
+            if !account.is_touched() {
+                continue;
+            }
+            // EIP-6780: only an account created in this transaction is destroyed, and it has no
+            // storage from before.
+            if account.is_selfdestructed() {
+                self.accounts.insert(address, Account::default());
+                continue;
+            }
+            let code = match &account.info.code {
+                Some(code) if account.info.code_hash != before.code.keccak => {
+                    let bytes = code.original_bytes();
+                    let record = CodeRecord::of(&bytes);
+                    self.codes.insert(record.keccak, bytes);
+                    record
+                }
+                _ => before.code,
+            };
+            self.accounts.insert(
+                address,
+                Account {
+                    nonce: account.info.nonce,
+                    balance: account.info.balance,
+                    code,
+                },
+            );
+            for (slot, value) in account.changed_storage_slots() {
+                self.set_storage(address, *slot, value.present_value)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What was looked at and what differs.
+    pub(crate) fn finish(self) -> (Touched, Changes) {
+        let Self {
+            accounts,
+            storage,
+            codes,
+            touched,
+            ..
+        } = self;
+        let mut changes = Changes {
+            codes: codes.into_iter().collect(),
+            ..Changes::default()
+        };
+        for (address, before) in &touched.accounts {
+            if let Some(after) = accounts.get(address)
+                && after != before
+            {
+                changes.accounts.push((*address, *before, *after));
+            }
+        }
+        for (key, before) in &touched.storage {
+            if let Some(after) = storage.get(key)
+                && after != before
+            {
+                changes.storage.push((*key, *before, *after));
+            }
+        }
+        (touched, changes)
+    }
+}
+
+impl<V: StateView> StateView for Overlay<V> {
+    fn account(&self, address: Address) -> Result<Account, StoreError> {
+        match self.accounts.get(&address) {
+            Some(account) => Ok(*account),
+            None => self.base.account(address),
+        }
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+        match self.storage.get(&(address, slot)) {
+            Some(word) => Ok(*word),
+            None => self.base.storage(address, slot),
+        }
+    }
+
+    fn code(&self, keccak: B256) -> Result<Bytes, StoreError> {
+        match self.codes.get(&keccak) {
+            Some(code) => Ok(code.clone()),
+            None => self.base.code(keccak),
+        }
+    }
+}
+
+impl<V: StateView> Database for Overlay<V> {
+    type Error = StoreError;
+
+    fn basic(&mut self, address: Address) -> Result<Option<AccountInfo>, StoreError> {
+        let account = self.load_account(address)?;
+        Ok((!account.is_empty()).then(|| AccountInfo {
+            balance: account.balance,
+            nonce: account.nonce,
+            code_hash: account.code.keccak,
+            code: None,
+            ..AccountInfo::default()
+        }))
+    }
+
+    fn code_by_hash(&mut self, code_hash: B256) -> Result<Bytecode, StoreError> {
+        let code = match self.codes.get(&code_hash) {
+            Some(code) => code.clone(),
+            None => {
+                let code = self.base.code(code_hash)?;
+                self.touched.codes.insert(code_hash, code.clone());
+                code
+            }
+        };
+        Ok(Bytecode::new_raw(code))
+    }
+
+    fn storage(&mut self, address: Address, index: U256) -> Result<U256, StoreError> {
+        self.load_storage(address, index)
+    }
+
+    fn block_hash(&mut self, number: u64) -> Result<B256, StoreError> {
+        let word = self.load_storage(history::HISTORY_ADDRESS, history::history_slot(number))?;
+        Ok(B256::from(word.to_be_bytes()))
+    }
+}
