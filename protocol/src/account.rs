@@ -31,6 +31,9 @@ pub struct CodeRecord {
 impl CodeRecord {
     /// The record of a code.
     pub fn of(code: &[u8]) -> Self {
+        if code.is_empty() {
+            return Self::default();
+        }
         Self {
             size: code.len() as u64,
             keccak: keccak256(code),
@@ -116,8 +119,7 @@ mod tests {
             "{}",
             field::to_word(&hash::code_hash(&[]))
         );
-        assert_eq!(CodeRecord::of(&[]), CodeRecord::default());
-        let commitment = CodeRecord::of(&[]).commitment();
+        let commitment = CodeRecord::default().commitment();
         assert_eq!(
             commitment,
             EMPTY_CODE_COMMITMENT,

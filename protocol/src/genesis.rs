@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -130,17 +131,21 @@ impl Genesis {
 
     /// The leaves of the state tree, in strictly increasing key order, as changes of the empty tree.
     pub fn leaves(&self) -> Vec<Change> {
-        let mut leaves: Vec<Change> = Vec::new();
-        for (address, account) in &self.accounts {
-            leaves.push((hash::account_key(*address), account.record().leaf_value()));
-            leaves.extend(account.storage.iter().map(|(slot, word)| {
+        let of_account = |(address, account): (&Address, &GenesisAccount)| {
+            let record = (hash::account_key(*address), account.record().leaf_value());
+            let words = account.storage.iter();
+            let words = words.map(|(slot, word)| {
                 (
                     hash::storage_key(*address, *slot),
                     storage_leaf_value(*word),
                 )
-            }));
-        }
-        leaves.retain(|(_, value)| value.is_some());
+            });
+            std::iter::once(record)
+                .chain(words)
+                .filter(|(_, value)| value.is_some())
+                .collect::<Vec<_>>()
+        };
+        let mut leaves: Vec<Change> = self.accounts.par_iter().flat_map_iter(of_account).collect();
         leaves.sort_unstable();
         leaves
     }

@@ -27,6 +27,8 @@ pub mod account;
 pub mod block;
 pub mod field;
 pub mod genesis;
+#[cfg(test)]
+mod golden;
 pub mod hash;
 pub mod history;
 pub mod payload;

@@ -37,6 +37,20 @@ fn precompiles_of_osaka() {
     }
 }
 
+#[test]
+fn precompiles_are_revms() {
+    let precompiles = revm::precompile::Precompiles::osaka();
+    assert!(
+        precompiles
+            .addresses()
+            .all(|address| is_precompile(*address))
+    );
+    assert_eq!(
+        precompiles.addresses().len(),
+        LAST_NUMBERED_PRECOMPILE as usize + 1
+    );
+}
+
 /// Worked by hand from the formulas of EIP-1559.
 #[test]
 fn base_fee_by_hand() {
@@ -97,6 +111,17 @@ proptest! {
         } else {
             prop_assert!(fee >= u64::MAX / 9 * 8);
         }
+    }
+
+    #[test]
+    fn gas_agrees_with_revm(tx in transactions()) {
+        let keys = tx.access_list().iter().map(|item| item.storage_keys.len() as u64).sum();
+        let accounts = tx.access_list().len() as u64;
+        let gas = revm::context_interface::cfg::gas::calculate_initial_tx_gas(
+            revm::primitives::hardfork::SpecId::OSAKA, &tx.input, tx.to.is_none(), accounts, keys, 0, None,
+        );
+        prop_assert_eq!(intrinsic_gas(&tx), gas.initial_total_gas());
+        prop_assert_eq!(floor_gas(&tx), gas.floor_gas());
     }
 
     #[test]

@@ -76,6 +76,75 @@ fn words_are_the_fields_in_order() {
     }
 }
 
+/// A contract gets the same bytes from `abi.encode` of the fields.
+#[test]
+fn records_are_abi_encodings() {
+    use alloy_sol_types::SolValue;
+    let n = U256::from::<u64>;
+    let s = statement();
+    let encoded = (
+        (
+            BATCH_DOMAIN,
+            n(PROTOCOL_VERSION),
+            n(s.chain_id),
+            n(s.batch_number),
+            n(s.batch_nonce),
+            n(s.first_block),
+        ),
+        (
+            n(s.last_block),
+            n(s.last_timestamp),
+            s.previous_state_root,
+            s.state_root,
+            s.previous_block_hash,
+        ),
+        (
+            s.block_hash,
+            s.payload_hash,
+            n(s.previous_queue_index),
+            s.previous_queue_hash,
+            n(s.queue_index),
+        ),
+        (s.queue_hash, s.withdrawal_root),
+    )
+        .abi_encode();
+    assert_eq!(s.hash(), keccak256(encoded));
+    let b = boundary();
+    let encoded = (
+        (
+            b.state_root,
+            b.tip_hash,
+            n(b.block_number),
+            n(b.block_timestamp),
+            n(b.queue_index),
+            b.queue_hash,
+        ),
+        (
+            b.withdrawal_root,
+            b.payload_sponge,
+            n(b.payload_offset),
+            n(b.transaction_number),
+            b.block_open,
+        ),
+        (
+            n(b.gas_limit),
+            n(b.base_fee),
+            b.coinbase,
+            b.prev_randao,
+            n(b.transactions_left),
+            n(b.gas_used),
+        ),
+        (
+            b.transactions_hash,
+            b.receipts_hash,
+            b.suspended,
+            b.deferred,
+        ),
+    )
+        .abi_encode();
+    assert_eq!(b.hash(), keccak256(encoded));
+}
+
 /// Records of different kinds have different lengths, so one cannot stand for another.
 #[test]
 fn records_have_lengths_of_their_own() {

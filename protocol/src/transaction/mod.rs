@@ -115,6 +115,13 @@ impl Transaction {
         Some(u128::from(base_fee) + room.min(self.max_priority_fee_per_gas()))
     }
 
+    /// Wei that the sender must have: gas limit times maximum fee plus value; `None` if that is 2^256 or more.
+    pub fn max_cost(&self) -> Option<U256> {
+        U256::from(self.gas_limit)
+            .checked_mul(U256::from(self.max_fee_per_gas()))?
+            .checked_add(self.value)
+    }
+
     /// The access list, empty for type 0.
     pub fn access_list(&self) -> &[AccessListItem] {
         match &self.envelope {

@@ -143,6 +143,30 @@ fn effective_price() {
     assert_eq!(tx.effective_gas_price(u64::MAX), Some(u128::MAX));
 }
 
+#[test]
+fn max_cost() {
+    let mut tx = example();
+    assert_eq!(
+        tx.max_cost(),
+        Some(U256::from(
+            21_000u64 * 20_000_000_000 + 1_000_000_000_000_000_000
+        ))
+    );
+    tx.value = U256::MAX;
+    assert_eq!(tx.max_cost(), None);
+    tx.gas_limit = 0;
+    assert_eq!(tx.max_cost(), Some(U256::MAX));
+    tx.value = U256::ZERO;
+    tx.gas_limit = u64::MAX;
+    tx.envelope = Envelope::Legacy {
+        gas_price: u128::MAX,
+    };
+    assert_eq!(
+        tx.max_cost(),
+        Some(U256::from(u64::MAX) * U256::from(u128::MAX))
+    );
+}
+
 proptest! {
     #[test]
     fn agrees_with_alloy(tx in signed()) {
