@@ -1,8 +1,11 @@
 //! The proving machine: framework, chips, microcode and trace.
 
+pub mod arith;
 pub mod buses;
 pub mod framework;
 pub mod hash;
+pub mod io;
+mod limbs;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
