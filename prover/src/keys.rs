@@ -80,6 +80,18 @@ pub enum KeyError {
     File(#[from] FileError),
 }
 
+impl KeyError {
+    /// Turns the library's error about `circuit` into one that names it.
+    pub(crate) fn layout<C: ProvableCircuit>(circuit: &C) -> impl FnOnce(plonk::Error) -> Self {
+        let k = circuit.k();
+        move |error| Self::Circuit {
+            name: C::NAME,
+            k,
+            reason: error.to_string(),
+        }
+    }
+}
+
 /// All that is needed to verify proofs of one circuit over one reference string.
 #[derive(Clone, Debug)]
 pub struct VerifyingKey {
@@ -116,7 +128,7 @@ impl VerifyingKey {
     /// Makes the key of `circuit`; its witness does not matter.
     pub fn generate<C: ProvableCircuit>(srs: &Srs, circuit: &C) -> Result<Self, KeyError> {
         check_size(srs, circuit)?;
-        let digest = circuit::digest(circuit).map_err(layout_error(circuit))?;
+        let digest = circuit::digest(circuit).map_err(KeyError::layout(circuit))?;
         Self::generate_with(srs, circuit, digest)
     }
 
@@ -125,8 +137,8 @@ impl VerifyingKey {
         circuit: &C,
         digest: CircuitDigest,
     ) -> Result<Self, KeyError> {
-        let key =
-            keygen_vk(srs.params(), &circuit.without_witnesses()).map_err(layout_error(circuit))?;
+        let key = keygen_vk(srs.params(), &circuit.without_witnesses())
+            .map_err(KeyError::layout(circuit))?;
         Ok(Self::new::<C>(key, digest, srs.verifier(), circuit.k()))
     }
 
@@ -223,7 +235,7 @@ impl VerifyingKey {
         circuit: &C,
         srs: SrsLabel,
     ) -> Result<Self, KeyError> {
-        let digest = circuit::digest(circuit).map_err(layout_error(circuit))?;
+        let digest = circuit::digest(circuit).map_err(KeyError::layout(circuit))?;
         Self::read_with(path, circuit, digest, srs)?
             .ok_or_else(|| KeyError::Missing(path.to_owned()))
     }
@@ -300,7 +312,7 @@ impl ProvingKey {
             verifying.key.clone(),
             &circuit.without_witnesses(),
         )
-        .map_err(layout_error(circuit))?;
+        .map_err(KeyError::layout(circuit))?;
         Ok(Self { key, verifying })
     }
 
@@ -323,15 +335,6 @@ fn check_size<C: ProvableCircuit>(srs: &Srs, circuit: &C) -> Result<(), KeyError
             circuit: circuit.k(),
             srs: srs.k(),
         })
-    }
-}
-
-fn layout_error<C: ProvableCircuit>(circuit: &C) -> impl FnOnce(plonk::Error) -> KeyError {
-    let k = circuit.k();
-    move |error| KeyError::Circuit {
-        name: C::NAME,
-        k,
-        reason: error.to_string(),
     }
 }
 
@@ -363,7 +366,7 @@ impl KeyStore {
         circuit: &C,
         srs: SrsLabel,
     ) -> Result<Option<VerifyingKey>, KeyError> {
-        let digest = circuit::digest(circuit).map_err(layout_error(circuit))?;
+        let digest = circuit::digest(circuit).map_err(KeyError::layout(circuit))?;
         self.cached_with(circuit, digest, srs)
     }
 
@@ -426,7 +429,7 @@ impl KeyStore {
         circuit: &C,
         tracker: &Tracker<'_>,
     ) -> Result<Arc<VerifyingKey>, KeyError> {
-        let digest = circuit::digest(circuit).map_err(layout_error(circuit))?;
+        let digest = circuit::digest(circuit).map_err(KeyError::layout(circuit))?;
         if let Some(key) = self.cached_with(circuit, digest, srs.label())? {
             return Ok(Arc::new(key));
         }

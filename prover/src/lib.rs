@@ -8,20 +8,26 @@
 //! | [`keys`] | verifying and proving keys, cached under the hash of the circuit |
 //! | [`mod@prove`] | proofs, verified before they are handed out |
 //! | [`machine`] | the machine's circuit as the prover sees it |
+//! | [`segments`] | the prover of a directory; a batch's segments one after the other, resumable |
+//! | [`budget`], [`calibration`], [`memory`] | what a proof will cost, and the refusal of one that does not fit |
 //! | [`verify`] | verification, total on any bytes |
 //! | [`proof`] | proof files |
 //! | [`contract_key`] | the verifying key as the contract keeps it |
 //! | [`synthetic`] | a circuit of the machine's final size, to measure |
 //! | [`progress`] | stages, time spent, estimate of the rest |
 
+pub mod budget;
+pub mod calibration;
 pub mod circuit;
 pub mod contract_key;
 mod files;
 pub mod keys;
 pub mod machine;
+pub mod memory;
 pub mod progress;
 pub mod proof;
 pub mod prove;
+pub mod segments;
 pub mod srs;
 pub mod synthetic;
 #[cfg(test)]
@@ -31,12 +37,15 @@ pub(crate) mod toy;
 mod transcript;
 pub mod verify;
 
+pub use budget::{Budget, BudgetError};
+pub use calibration::Calibration;
 pub use circuit::{CircuitDigest, ProvableCircuit};
 pub use files::FileError;
 pub use keys::{KeyError, KeyStore, ProvingKey, VerifyingKey};
 pub use progress::{Progress, Stage, Update};
 pub use proof::{ProofFile, ProofFileError, ProofIoError, SegmentId};
 pub use prove::{Proof, ProveError, prove};
+pub use segments::{ProvenSegment, Prover, ProverError, Segment};
 pub use srs::{Srs, SrsError, SrsLabel, SrsStore, VerifierSrs};
 pub use transcript::ProofShape;
 pub use verify::VerifyError;

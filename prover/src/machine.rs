@@ -1,8 +1,9 @@
-//! The machine's circuit as the prover sees it.
+//! The machine's circuit, and the synthetic one of its size, as the prover sees them.
 
 use circuits::framework::circuit::MachineCircuit;
 
 use crate::circuit::ProvableCircuit;
+use crate::synthetic::Synthetic;
 
 impl ProvableCircuit for MachineCircuit {
     const NAME: &'static str = "machine";
@@ -16,5 +17,14 @@ impl ProvableCircuit for MachineCircuit {
         // The filled table keeps its data cells row by row; flags and states are small beside them.
         let width = self.machine().layout.data() as u64 + 3;
         (32 * width) << Self::k(self)
+    }
+}
+
+impl ProvableCircuit for Synthetic {
+    const NAME: &'static str = "synthetic";
+    const PUBLIC_VALUES: usize = 2;
+
+    fn k(&self) -> u32 {
+        self.k
     }
 }

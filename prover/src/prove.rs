@@ -10,7 +10,7 @@ use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
 use rand::rngs::OsRng;
 use thiserror::Error;
 
-use crate::circuit::{self, ProvableCircuit};
+use crate::circuit::ProvableCircuit;
 use crate::keys::ProvingKey;
 use crate::progress::{self, Progress, Stage, Tracker};
 use crate::srs::{Srs, SrsLabel};
@@ -48,6 +48,9 @@ pub enum ProveError {
         /// What is right.
         want: usize,
     },
+    /// The witness could not be built.
+    #[error("the witness cannot be built: {0}")]
+    Witness(String),
     /// The proving library failed or panicked.
     #[error("the proving library failed: {0}; the witness does not fit the circuit")]
     Library(String),
@@ -67,22 +70,24 @@ pub struct Proof {
     pub timings: Vec<(Stage, Duration)>,
 }
 
-/// Proves that `circuit`'s witness satisfies it with the public values `public`, using the system's randomness.
+/// Proves that the circuit which `build` makes is satisfied with the public values `public`, using the system's
+/// randomness.
 ///
-/// `plan` has the expected seconds of each stage from [`Stage::FirstPhase`] to [`Stage::Verify`].
+/// `plan` has the expected seconds of the stages, as [`Calibration::plan`](crate::calibration::Calibration::plan)
+/// gives them.
 pub fn prove<C: ProvableCircuit>(
     srs: &Srs,
     key: &ProvingKey,
-    circuit: C,
+    build: impl FnOnce() -> Result<C, ProveError>,
     public: &[Fr],
     subject: &str,
     plan: &[(Stage, f64)],
     progress: &dyn Progress,
 ) -> Result<Proof, ProveError> {
     let verifying = key.verifying();
-    if circuit.k() != verifying.k() || srs.k() != verifying.k() {
+    if srs.k() != verifying.k() {
         return Err(ProveError::Size {
-            circuit: circuit.k(),
+            circuit: verifying.k(),
             key: verifying.k(),
             srs: srs.k(),
         });
@@ -100,6 +105,15 @@ pub fn prove<C: ProvableCircuit>(
         });
     }
     let (result, timings) = progress::run(progress, subject, plan, |tracker| {
+        let circuit = build()?;
+        if circuit.k() != verifying.k() {
+            return Err(ProveError::Size {
+                circuit: circuit.k(),
+                key: verifying.k(),
+                srs: srs.k(),
+            });
+        }
+        tracker.enter(Stage::FirstPhase);
         let bytes = create(srs, key, circuit, public, tracker)?;
         tracker.enter(Stage::Verify);
         verifying
@@ -143,9 +157,4 @@ fn create<C: ProvableCircuit>(
             Err(ProveError::Library(text.to_owned()))
         }
     }
-}
-
-/// The advice columns of a circuit, all phases.
-pub fn advice_columns<C: ProvableCircuit>(circuit: &C) -> usize {
-    circuit::constraint_system(circuit).num_advice_columns()
 }

@@ -1,18 +1,34 @@
 use std::sync::Mutex;
 
 use super::*;
+use crate::calibration::PROOF_STAGES;
 use crate::progress::{Silent, Stage, Update};
 use crate::toy::{Shape, Toy};
 use halo2_proofs::halo2curves::bn256::Fr;
 
-const PLAN: [(Stage, f64); 6] = [
-    (Stage::FirstPhase, 1.0),
-    (Stage::SecondPhase, 1.0),
-    (Stage::Quotient, 1.0),
-    (Stage::Evaluations, 1.0),
-    (Stage::Openings, 1.0),
-    (Stage::Verify, 1.0),
-];
+/// One second for every stage.
+const PLAN: [(Stage, f64); 7] = {
+    let [a, b, c, d, e, f, g] = PROOF_STAGES;
+    [
+        (a, 1.0),
+        (b, 1.0),
+        (c, 1.0),
+        (d, 1.0),
+        (e, 1.0),
+        (f, 1.0),
+        (g, 1.0),
+    ]
+};
+
+fn prove_toy(
+    srs: &Srs,
+    key: &ProvingKey,
+    toy: Toy,
+    public: &[Fr],
+    progress: &dyn Progress,
+) -> Result<Proof, ProveError> {
+    prove(srs, key, || Ok(toy), public, "", &PLAN, progress)
+}
 
 fn key(shape: Shape) -> (Srs, ProvingKey) {
     let srs = Srs::development(shape.k, &Silent).unwrap();
@@ -24,7 +40,7 @@ fn key(shape: Shape) -> (Srs, ProvingKey) {
 
 fn proof(srs: &Srs, key: &ProvingKey, shape: Shape) -> (Vec<Fr>, Vec<u8>) {
     let (toy, public) = Toy::new(shape);
-    let proof = prove(srs, key, toy, &public, "", &PLAN, &Silent).unwrap();
+    let proof = prove_toy(srs, key, toy, &public, &Silent).unwrap();
     (public, proof.bytes)
 }
 
@@ -67,7 +83,7 @@ fn every_stage_of_a_proof_is_seen_in_order() {
     let seen = Mutex::new(Vec::new());
     let (toy, public) = Toy::new(Shape::default());
     let record = |u: &Update| seen.lock().unwrap().push(u.stage);
-    let proof = prove(&srs, &key, toy, &public, "", &PLAN, &record).unwrap();
+    let proof = prove_toy(&srs, &key, toy, &public, &record).unwrap();
     let mut seen = seen.into_inner().unwrap();
     seen.dedup();
     assert_eq!(seen, PLAN.map(|(stage, _)| stage));
@@ -91,15 +107,24 @@ fn a_witness_that_does_not_satisfy_the_circuit_gives_no_proof() {
         values[5] = 99;
     }
     assert!(matches!(
-        prove(&srs, &key, toy, &public, "", &PLAN, &Silent),
+        prove_toy(&srs, &key, toy, &public, &Silent),
         Err(ProveError::Rejected(_))
     ));
     let (toy, mut public) = Toy::new(Shape::default());
     public[1] += Fr::one();
     assert!(matches!(
-        prove(&srs, &key, toy, &public, "", &PLAN, &Silent),
+        prove_toy(&srs, &key, toy, &public, &Silent),
         Err(ProveError::Rejected(_))
     ));
+}
+
+#[test]
+fn a_witness_that_cannot_be_built_is_an_error() {
+    let (srs, key) = key(Shape::default());
+    let (_, public) = Toy::new(Shape::default());
+    let build = || Err::<Toy, _>(ProveError::Witness("no such account".into()));
+    let error = prove(&srs, &key, build, &public, "", &PLAN, &Silent).unwrap_err();
+    assert!(error.to_string().contains("no such account"));
 }
 
 #[test]
@@ -108,7 +133,7 @@ fn a_circuit_that_panics_gives_an_error() {
     let (toy, public) = Toy::new(Shape::default());
     let blank = halo2_proofs::plonk::Circuit::without_witnesses(&toy);
     assert!(matches!(
-        prove(&srs, &key, blank, &public, "", &PLAN, &Silent),
+        prove_toy(&srs, &key, blank, &public, &Silent),
         Err(ProveError::Library(_))
     ));
 }
@@ -133,7 +158,7 @@ fn public_values_of_the_wrong_number_or_content_are_refused() {
     ));
     let (toy, _) = Toy::new(Shape::default());
     assert!(matches!(
-        prove(&srs, &key, toy, &public[..1], "", &PLAN, &Silent),
+        prove_toy(&srs, &key, toy, &public[..1], &Silent),
         Err(ProveError::PublicValues { .. })
     ));
 }
@@ -176,7 +201,7 @@ fn wrong_string_size_or_key_are_refused_before_proving() {
     let other = Srs::development(shape.k + 1, &Silent).unwrap();
     let (toy, public) = Toy::new(shape);
     assert!(matches!(
-        prove(&other, &key, toy.clone(), &public, "", &PLAN, &Silent),
+        prove_toy(&other, &key, toy.clone(), &public, &Silent),
         Err(ProveError::Size { .. })
     ));
     assert!(matches!(
@@ -185,13 +210,13 @@ fn wrong_string_size_or_key_are_refused_before_proving() {
     ));
     let ceremony = srs::tests::foreign(shape.k);
     assert!(matches!(
-        prove(&ceremony, &key, toy, &public, "", &PLAN, &Silent),
+        prove_toy(&ceremony, &key, toy, &public, &Silent),
         Err(ProveError::OtherSrs { .. })
     ));
     // The right string under the key of a circuit that differs in a fixed column.
     let (moved, public) = Toy::new(Shape { offset: 1, ..shape });
     assert!(matches!(
-        prove(&srs, &key, moved, &public, "", &PLAN, &Silent),
+        prove_toy(&srs, &key, moved, &public, &Silent),
         Err(ProveError::Rejected(_))
     ));
 }

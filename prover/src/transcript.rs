@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
-use halo2_proofs::plonk::VerifyingKey;
+use halo2_proofs::plonk::{ConstraintSystem, VerifyingKey};
 use halo2_proofs::transcript::{
     Transcript, TranscriptReadBuffer, TranscriptWrite, TranscriptWriterBuffer,
 };
@@ -36,13 +36,20 @@ pub struct ProofShape {
 impl ProofShape {
     /// The shape of the proofs under a key whose circuit has neither copy constraints nor halo2 look-ups.
     pub(crate) fn of(key: &VerifyingKey<G1Affine>) -> Self {
-        let cs = key.cs();
+        Self {
+            quotient_pieces: key.get_domain().get_quotient_poly_degree(),
+            ..Self::of_constraint_system(key.cs())
+        }
+    }
+
+    /// The same before there is a key.
+    pub(crate) fn of_constraint_system(cs: &ConstraintSystem<Fr>) -> Self {
         let phases = cs.advice_column_phase();
         let second_phase = phases.iter().filter(|phase| **phase > 0).count();
         Self {
             first_phase: phases.len() - second_phase,
             second_phase,
-            quotient_pieces: key.get_domain().get_quotient_poly_degree(),
+            quotient_pieces: cs.degree().saturating_sub(1),
             evaluations: cs.advice_queries().len() + cs.fixed_queries().len() + 1,
         }
     }
