@@ -6,6 +6,7 @@ pub mod framework;
 pub mod hash;
 pub mod io;
 mod limbs;
+pub mod keccak;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -2,7 +2,7 @@
 
 use crate::{
     Fr,
-    framework::{MachineBuilder, TableId},
+    framework::{MachineBuilder, TableId, pow2},
 };
 use ff::PrimeField;
 
@@ -56,9 +56,27 @@ pub fn digits014(b: &mut MachineBuilder) -> TableId {
     })
 }
 
-/// Two columns: a byte and its bits as base-8 digits.
+/// Bit at which the spread byte begins in an entry of [`byte_spread`].
+pub const JOINT_BITS: u32 = 96;
+
+/// One column: a byte plus `2^96` times its bits as base-8 digits.
 pub fn byte_spread(b: &mut MachineBuilder) -> TableId {
     b.table("byte_spread", || {
-        (0..256).map(|v| vec![Fr::from(v), spread(v)]).collect()
+        (0..256)
+            .map(|v| vec![Fr::from(v) + pow2(JOINT_BITS) * spread(v)])
+            .collect()
     })
+}
+
+/// One column: the numbers of up to 8 base-8 digits that are all 0 or 1.
+pub fn sparse8(b: &mut MachineBuilder) -> TableId {
+    b.table("sparse8", || {
+        (0..1u64 << 8).map(|v| vec![spread(v)]).collect()
+    })
+}
+
+/// The bits of `v` as digits of a number in base 8, for all 64 bits.
+pub fn spread64(v: u64) -> Fr {
+    let (low, high) = (v & 0xffff_ffff, v >> 32);
+    spread(low) + pow2(96) * spread(high)
 }

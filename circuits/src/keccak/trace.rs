@@ -1,0 +1,437 @@
+//! Filling the rows of a message.
+
+use super::{
+    BLOCK_TIME, CHUNK, JOINT_BITS, KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUND_TIME,
+    ROUNDS,
+    columns::{Carry, Lane, RateCells},
+    tables::{CAPACITY, MODES, STEP_ROWS},
+};
+use crate::{
+    Fr,
+    framework::{
+        Cell, pow2,
+        trace::{Row, Trace},
+    },
+    tables::{spread, spread64},
+};
+use ff::Field;
+use std::sync::LazyLock;
+
+/// Field elements that many cells hold.
+struct Constants {
+    /// The bits of 13-bit numbers as digits.
+    sparse: Vec<Fr>,
+    /// Joint entries of bytes.
+    joint: Vec<Fr>,
+}
+
+static CONSTANTS: LazyLock<Constants> = LazyLock::new(|| Constants {
+    sparse: (0..1 << CHUNK).map(spread).collect(),
+    joint: (0..256)
+        .map(|v| Fr::from(v) + pow2(JOINT_BITS) * spread(v))
+        .collect(),
+});
+
+fn sparse(bits: u64) -> Fr {
+    CONSTANTS.sparse[(bits & ((1 << CHUNK) - 1)) as usize]
+}
+
+/// A lane's bits as digits.
+fn wide(bits: u64) -> Fr {
+    spread64(bits)
+}
+
+fn put_lane(row: &mut Row<'_>, lane: &Lane, bits: u64) {
+    for (i, c) in lane.0.iter().enumerate() {
+        row.set(*c, sparse(bits >> (CHUNK * i)));
+    }
+}
+
+fn put_limbs(row: &mut Row<'_>, cells: &[Cell], mut v: u64) {
+    for c in cells {
+        row.set(*c, v & 0x1fff);
+        v >>= 13;
+    }
+}
+
+/// Adds bits digit by digit: the sums' bits of weight 1, 2 and 4.
+fn count(terms: impl IntoIterator<Item = u64>) -> [u64; 3] {
+    terms.into_iter().fold([0; 3], |[a, b, c], t| {
+        let carry = a & t;
+        [a ^ t, b ^ carry, c ^ (b & carry)]
+    })
+}
+
+/// A sponge state between rounds, lane `x + 5 y`.
+#[derive(Clone, Copy)]
+struct State {
+    lanes: [u64; 25],
+    /// The round constant that lane 0 has not taken yet.
+    constant: u64,
+}
+
+/// The groups of 8 bytes that a byte string makes, big-endian, the last one filled up with zeros.
+pub fn groups(bytes: &[u8]) -> Vec<u64> {
+    bytes
+        .chunks(8)
+        .map(|c| {
+            let mut word = [0; 8];
+            word[..c.len()].copy_from_slice(c);
+            u64::from_be_bytes(word)
+        })
+        .collect()
+}
+
+impl KeccakChip {
+    /// Appends the rows that hash `bytes`, which are the groups from `start` of byte stream `stream`, and gives the digest.
+    pub fn hash(&self, trace: &mut Trace<'_>, stream: u64, start: u64, bytes: &[u8]) -> [u8; 32] {
+        let words = groups(bytes);
+        let rest = bytes.len() % 8;
+        let whole = (bytes.len() / 8) as u64;
+        let last = match rest {
+            0 => 0,
+            _ => words.last().copied().unwrap_or(0),
+        };
+        let weight = 1u64 << (8 * (7 - rest));
+        let blocks = bytes.len() / RATE_BYTES + 1;
+        let length = bytes.len() as u64;
+        let key = Fr::from(length) + Fr::from(start) * pow2(42) + Fr::from(stream) * pow2(81);
+        let begin = key * pow2(64);
+
+        let at = trace.rows();
+        let (m, c) = (&self.m, &self.m.carry);
+        let mut row = trace.push(self.message);
+        put_limbs(&mut row, &m.stream, stream);
+        put_limbs(&mut row, &m.start, start);
+        put_limbs(&mut row, &m.whole, whole);
+        put_limbs(&mut row, &m.blocks, blocks as u64);
+        put_limbs(
+            &mut row,
+            &m.head,
+            match rest {
+                0 => 0,
+                n => last >> (64 - 8 * n),
+            },
+        );
+        row.set(m.rest, rest as u64)
+            .set(m.weight, weight)
+            .set(m.some, u64::from(rest > 0))
+            .set(m.last, last)
+            .set(c.time, begin)
+            .set(c.code, -Fr::ONE)
+            .set(c.left, whole)
+            .set(c.stream, stream)
+            .set(c.tail, start + whole)
+            .set(c.pad, last + weight);
+
+        let mut sponge = Sponge {
+            chip: self,
+            words: words[..whole as usize].to_vec(),
+            pad: last + weight,
+            taken: 0,
+            padded: false,
+            stream,
+            tail: start + whole,
+        };
+        let mut state = State {
+            lanes: [0; 25],
+            constant: 0,
+        };
+        let mut permutations = vec![];
+        let mut time = begin;
+        for step in 0..=blocks {
+            let mode = match step {
+                0 => 0,
+                s if s == blocks => 2,
+                _ => 1,
+            };
+            sponge.step(trace, mode, time, &mut state);
+            if mode != 2 {
+                permutations.push((time + Fr::ONE, state));
+                permute(&mut state);
+            }
+            time += Fr::from(BLOCK_TIME);
+        }
+        let digest: [u64; 4] = std::array::from_fn(|i| sponge.words[i].swap_bytes());
+        let mut bytes = [0; 32];
+        for (i, w) in sponge.words[..4].iter().enumerate() {
+            let mut row = trace.row_mut(at);
+            put_limbs(&mut row, &m.words[i], *w);
+            bytes[8 * i..8 * i + 8].copy_from_slice(&digest[i].to_le_bytes());
+        }
+        for (time, state) in permutations {
+            self.rounds(trace, time, state);
+        }
+        bytes
+    }
+
+    fn rounds(&self, trace: &mut Trace<'_>, begin: Fr, mut state: State) {
+        for round in 0..ROUNDS {
+            let time = begin + Fr::from(ROUND_TIME * round as u64);
+            let sums: [[u64; 3]; 5] = std::array::from_fn(|x| {
+                let column = (0..5).map(|y| state.raw(x + 5 * y));
+                count(column.chain((x == 0).then_some(state.constant)))
+            });
+            let parity = sums.map(|s| s[0]);
+            let theta: [[u64; 2]; 5] =
+                std::array::from_fn(|x| [parity[(x + 4) % 5], parity[(x + 1) % 5].rotate_left(1)]);
+            let theta_values = theta.map(|[a, b]| wide(a) + wide(b));
+
+            let p = &self.p;
+            let step = ROUND_TIME * round as u64;
+            let mut row = trace.push(self.parity);
+            row.set(p.time, time).set(p.step, Fr::from(step) - Fr::ONE);
+            for x in 0..5 {
+                let low = sums[x][0] & !(1 << 63);
+                put_lane(&mut row, &p.low[x], low);
+                put_lane(&mut row, &p.middle[x], sums[x][1]);
+                row.set(p.high[x], wide(sums[x][2]))
+                    .set(p.top[x], sums[x][0] >> 63)
+                    .set(p.short[x], sparse(low >> (4 * CHUNK) << 2))
+                    .set(p.theta[x], theta_values[x]);
+            }
+            let before = state;
+            state = State {
+                lanes: [0; 25],
+                constant: ROUND_CONSTANTS[round],
+            };
+            let mut column_sums = [Fr::ZERO; 5];
+            for t in 0..5 {
+                self.plane(
+                    trace,
+                    Step {
+                        round,
+                        t,
+                        time: time + Fr::from(1 + t as u64),
+                    },
+                    (&before, &theta, &theta_values, sums[t][2]),
+                    &mut state,
+                    &mut column_sums,
+                );
+            }
+        }
+    }
+
+    fn plane(
+        &self,
+        trace: &mut Trace<'_>,
+        step: Step,
+        (before, theta, theta_values, high): (&State, &[[u64; 2]; 5], &[Fr; 5], u64),
+        state: &mut State,
+        column_sums: &mut [Fr; 5],
+    ) {
+        let Step { round, t, time } = step;
+        let c = &self.t;
+        let last = round + 1 == ROUNDS && t == 4;
+        let mut row = trace.push(self.theta);
+        row.set(c.time, time)
+            .set(c.step, ROUND_TIME * round as u64 + t as u64)
+            .set(c.keep, u64::from(!last));
+        for (i, cell) in c.at_least.iter().enumerate() {
+            row.set(*cell, u64::from(t > i));
+        }
+        put_lane(&mut row, &c.high, high);
+        let mut turned = [0; 5];
+        for j in 0..5 {
+            let x = (j + t) % 5;
+            let lane = x + 5 * j;
+            let constant = if lane == 0 { before.constant } else { 0 };
+            let [even, odd, carry] = count([before.raw(lane), constant, theta[x][0], theta[x][1]]);
+            put_lane(&mut row, &c.even[j], even);
+            put_lane(&mut row, &c.odd[j], odd);
+            if j == 0 {
+                for (cell, at) in c.carry.iter().zip([0, 15, 31, 51]) {
+                    row.set(*cell, sparse(carry >> at));
+                }
+            }
+            row.set(c.theta[j], theta_values[x]);
+            let r = RHO[lane];
+            let chunks = ((64 - r) / CHUNK as u32).min(4);
+            let digits = 64 - r - CHUNK as u32 * chunks;
+            let chunk = even >> (CHUNK as u32 * chunks);
+            row.set(c.cut[j], sparse(chunk << (CHUNK as u32 - digits)));
+            turned[j] = even.rotate_left(r);
+        }
+
+        let c = &self.c;
+        let y = 2 * t % 5;
+        let mut row = trace.push(self.chi);
+        let constant = if t == 0 {
+            wide(state.constant)
+        } else {
+            Fr::ZERO
+        };
+        row.set(c.constant, constant);
+        for x in 0..5 {
+            let [p, q, r] = [0, 1, 2].map(|i| turned[(x + i) % 5]);
+            let out = p ^ (!q & r);
+            row.set(c.before[x], wide(p)).set(c.sums[x], column_sums[x]);
+            put_lane(&mut row, &c.after[x], out);
+            // The sum is odd where q = r, and 4 where p and r are set and q is not.
+            let (one, four) = (!(q ^ r), p & !q & r);
+            for (i, cell) in c.rest[x].iter().enumerate() {
+                let (one, four) = ((one >> (8 * i)) & 0xff, (four >> (8 * i)) & 0xff);
+                let twice = sparse(four).double();
+                row.set(*cell, sparse(one) + twice.double());
+            }
+            state.set_raw(x + 5 * y, out);
+            column_sums[x] += wide(out);
+        }
+        column_sums[0] += constant;
+    }
+}
+
+struct Step {
+    round: usize,
+    t: usize,
+    time: Fr,
+}
+
+impl State {
+    /// The lane as the rows hold it: lane 0 without its pending constant.
+    fn raw(&self, lane: usize) -> u64 {
+        self.lanes[lane]
+    }
+    fn set_raw(&mut self, lane: usize, v: u64) {
+        self.lanes[lane] = v;
+    }
+}
+
+/// Keccak-f\[1600\] on bits; lane 0 keeps its last constant pending.
+fn permute(state: &mut State) {
+    for constant in ROUND_CONSTANTS {
+        let mut a = state.lanes;
+        a[0] ^= state.constant;
+        let parity: [u64; 5] = std::array::from_fn(|x| (0..5).fold(0, |p, y| p ^ a[x + 5 * y]));
+        let mut b = [0; 25];
+        for x in 0..5 {
+            let theta = parity[(x + 4) % 5] ^ parity[(x + 1) % 5].rotate_left(1);
+            for y in 0..5 {
+                b[y + 5 * ((2 * x + 3 * y) % 5)] =
+                    (a[x + 5 * y] ^ theta).rotate_left(RHO[x + 5 * y]);
+            }
+        }
+        for y in 0..5 {
+            for x in 0..5 {
+                state.lanes[x + 5 * y] =
+                    b[x + 5 * y] ^ (!b[(x + 1) % 5 + 5 * y] & b[(x + 2) % 5 + 5 * y]);
+            }
+        }
+        state.constant = constant;
+    }
+}
+
+/// What the sponge rows of a message share.
+struct Sponge<'c> {
+    chip: &'c KeccakChip,
+    /// Whole groups of the message; after the last step, the digest's words.
+    words: Vec<u64>,
+    pad: u64,
+    taken: usize,
+    padded: bool,
+    stream: u64,
+    tail: u64,
+}
+
+impl Sponge<'_> {
+    /// The next rate lane's word outside the last step.
+    fn next_word(&mut self, lane: u64) -> u64 {
+        let end = u64::from(lane == 16) << 7;
+        if let (false, Some(w)) = (self.padded, self.words.get(self.taken)) {
+            self.taken += 1;
+            return *w;
+        }
+        let first = if self.padded { 0 } else { self.pad };
+        self.padded = true;
+        first + end
+    }
+
+    fn step(&mut self, trace: &mut Trace<'_>, mode: usize, time: Fr, state: &mut State) {
+        let chip = self.chip;
+        let s = &chip.s;
+        let whole = self.words.len();
+        let mut sums = [Fr::ZERO; 5];
+        let mut digest = vec![];
+        for i in 0..STEP_ROWS {
+            let mut row = trace.push(chip.sponge);
+            let squeezed = mode == 2 && i < 2;
+            let mut added = [Fr::ZERO; 5];
+            for n in 0..2 {
+                let lane = (2 * i) as usize + n;
+                let (constant, raw) = match lane {
+                    0 => (state.constant, state.raw(0)),
+                    l => (0, state.raw(l)),
+                };
+                let word = match (mode, lane) {
+                    (2, 0..4) => (raw ^ constant).swap_bytes(),
+                    (2, 16) => 128,
+                    (2, _) | (_, 17) => 0,
+                    _ => self.next_word(lane as u64),
+                };
+                let [after, both, _] = count([raw, constant, word.swap_bytes()]);
+                put_rate(&mut row, &s.rate[n], word, after, both);
+                if squeezed {
+                    digest.push(word);
+                    added[n] = Fr::from(word);
+                } else if mode != 2 {
+                    added[n] = wide(after);
+                    state.lanes[lane] = after;
+                }
+                if n == 0 {
+                    row.set(s.between, u64::from(self.padded));
+                }
+            }
+            let capacity = CAPACITY[i as usize];
+            if let Some(lane) = capacity {
+                let v = wide(state.raw(lane as usize));
+                row.set(s.capacity, v).set(s.capacity_lane, lane);
+                if mode != 2 {
+                    added[2] = v;
+                }
+            }
+            sums = std::array::from_fn(|k| sums[(k + 2) % 5] + added[k]);
+            let (receive, send) = (u64::from(mode > 0), u64::from(mode < 2));
+            let live = u64::from(capacity.is_some());
+            row.set(s.capacity_receive, live * receive)
+                .set(s.capacity_send, live * send)
+                .set(s.digest, u64::from(squeezed))
+                .set(s.first_lane, 2 * i)
+                .set(s.receive, receive)
+                .set(s.send, send)
+                .set(s.second_data, u64::from(i + 1 < STEP_ROWS && !self.padded));
+            let Carry {
+                time: at,
+                code,
+                end,
+                padded,
+                left,
+                sums: sum,
+                stream,
+                tail,
+                pad,
+            } = s.carry;
+            row.set(at, time)
+                .set(code, MODES[mode] + i)
+                .set(end, u64::from(i + 1 == STEP_ROWS))
+                .set(padded, u64::from(self.padded))
+                .set(left, (whole - self.taken) as u64)
+                .set_all(&sum, sums)
+                .set(stream, self.stream)
+                .set(tail, self.tail)
+                .set(pad, self.pad);
+        }
+        match mode {
+            2 => self.words = digest,
+            _ => state.constant = 0,
+        }
+    }
+}
+
+fn put_rate(row: &mut Row<'_>, cells: &RateCells, word: u64, after: u64, both: u64) {
+    put_lane(row, &cells.after, after);
+    put_lane(row, &cells.both, both);
+    for (i, byte) in word.to_be_bytes().into_iter().enumerate() {
+        row.set(cells.joint[i], CONSTANTS.joint[usize::from(byte)])
+            .set(cells.spread[i], sparse(u64::from(byte)));
+    }
+}
