@@ -5,8 +5,8 @@ pub mod buses;
 pub mod framework;
 pub mod hash;
 pub mod io;
-mod limbs;
 pub mod keccak;
+mod limbs;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
