@@ -156,7 +156,8 @@ fn output(result: ExecutionResult) -> Result<Bytes, RpcError> {
     match result {
         ExecutionResult::Success { output, .. } => Ok(output.into_data()),
         ExecutionResult::Revert { output, .. } => {
-            let message = match alloy::sol_types::decode_revert_reason(&output) {
+            let reason = alloy::sol_types::decode_revert_reason(&output);
+            let message = match reason.filter(|reason| !reason.is_empty()) {
                 Some(reason) => format!("execution reverted: {reason}"),
                 None => "execution reverted".to_owned(),
             };
