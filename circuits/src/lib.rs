@@ -3,10 +3,10 @@
 pub mod arith;
 pub mod buses;
 pub mod framework;
-mod limbs;
 pub mod hash;
 pub mod io;
 pub mod keccak;
+mod limbs;
 pub mod secp;
 pub mod tables;
 #[cfg(test)]
