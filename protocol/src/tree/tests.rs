@@ -449,3 +449,38 @@ proptest! {
         }
     }
 }
+
+/// A present key shown as absent by its own leaf, with everything else consistent.
+#[test]
+fn own_leaf_is_no_other_leaf() {
+    let (key, value) = (Fr::from(5), Fr::from(6));
+    let root = hash::leaf(key, value);
+    let end = PathEnd::Other { key, value };
+    let forged = Access {
+        key,
+        old: None,
+        new: None,
+        siblings: vec![],
+        end,
+        sibling: None,
+        old_root: root,
+        new_root: root,
+    };
+    assert_eq!(forged.verify(), Err(AccessError::OtherLeaf));
+}
+
+/// A delete whose sibling is a leaf, shown as an inner node: the leaf would stay too deep.
+#[test]
+fn delete_needs_the_siblings_own_preimage() {
+    let (left, right) = (Fr::ONE, -Fr::ONE);
+    let (store, root) = built(&BTreeMap::from([(left, Fr::ONE), (right, Fr::ONE)]));
+    let honest = open(&store, root, &[(left, None)]).unwrap().remove(0);
+    honest.verify().unwrap();
+    let mut forged = honest;
+    forged.sibling = Some(Node::Inner {
+        left: right,
+        right: Fr::ONE,
+    });
+    forged.new_root = hash::node(EMPTY, hash::leaf(right, Fr::ONE));
+    assert_eq!(forged.verify(), Err(AccessError::Sibling));
+}
