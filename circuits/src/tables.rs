@@ -33,13 +33,6 @@ pub fn sparse13(b: &mut MachineBuilder) -> TableId {
     })
 }
 
-/// One column: the numbers of up to 12 base-8 digits that are all 0 or 1.
-pub fn sparse12(b: &mut MachineBuilder) -> TableId {
-    b.table("sparse12", || {
-        (0..1u64 << 12).map(|v| vec![spread(v)]).collect()
-    })
-}
-
 /// One column: the numbers of up to 8 base-8 digits that are all 0, 1 or 4.
 pub fn digits014(b: &mut MachineBuilder) -> TableId {
     b.table("digits014", || {

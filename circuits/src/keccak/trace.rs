@@ -82,56 +82,100 @@ pub fn groups(bytes: &[u8]) -> Vec<u64> {
         .collect()
 }
 
+/// A message as its rows tell it.
+#[derive(Clone, Debug)]
+pub(super) struct Job {
+    pub(super) stream: u64,
+    pub(super) start: u64,
+    /// The whole groups.
+    pub(super) whole: Vec<u64>,
+    /// Bytes of the last group, 0 to 7.
+    pub(super) rest: u64,
+    /// The last group.
+    pub(super) last: u64,
+    /// Its bytes that belong to the message, as a number.
+    pub(super) head: u64,
+    /// Weight of the padding's first byte.
+    pub(super) weight: u64,
+    /// The padded last group.
+    pub(super) pad: u64,
+    /// What the padding adds to the last group of the block.
+    pub(super) end: u64,
+}
+
+impl Job {
+    pub(super) fn new(stream: u64, start: u64, bytes: &[u8]) -> Self {
+        let mut whole = groups(bytes);
+        let rest = bytes.len() as u64 % 8;
+        let (last, head) = match rest {
+            0 => (0, 0),
+            n => {
+                let last = whole.pop().unwrap_or(0);
+                (last, last >> (64 - 8 * n))
+            }
+        };
+        let weight = 1 << (8 * (7 - rest));
+        Self {
+            stream,
+            start,
+            whole,
+            rest,
+            last,
+            head,
+            weight,
+            pad: last + weight,
+            end: 0x80,
+        }
+    }
+    fn length(&self) -> u64 {
+        8 * self.whole.len() as u64 + self.rest
+    }
+    fn blocks(&self) -> usize {
+        8 * self.whole.len() / RATE_BYTES + 1
+    }
+}
+
 impl KeccakChip {
     /// Appends the rows that hash `bytes`, which are the groups from `start` of byte stream `stream`, and gives the digest.
+    ///
+    /// The stream's number must be below 2^65 and `start` below 2^39.
     pub fn hash(&self, trace: &mut Trace<'_>, stream: u64, start: u64, bytes: &[u8]) -> [u8; 32] {
-        let words = groups(bytes);
-        let rest = bytes.len() % 8;
-        let whole = (bytes.len() / 8) as u64;
-        let last = match rest {
-            0 => 0,
-            _ => words.last().copied().unwrap_or(0),
-        };
-        let weight = 1u64 << (8 * (7 - rest));
-        let blocks = bytes.len() / RATE_BYTES + 1;
-        let length = bytes.len() as u64;
-        let key = Fr::from(length) + Fr::from(start) * pow2(42) + Fr::from(stream) * pow2(81);
+        self.run(trace, &Job::new(stream, start, bytes))
+    }
+
+    pub(super) fn run(&self, trace: &mut Trace<'_>, job: &Job) -> [u8; 32] {
+        let whole = job.whole.len() as u64;
+        let blocks = job.blocks();
+        let key = Fr::from(job.length())
+            + Fr::from(job.start) * pow2(42)
+            + Fr::from(job.stream) * pow2(81);
         let begin = key * pow2(64);
 
         let at = trace.rows();
         let (m, c) = (&self.m, &self.m.carry);
         let mut row = trace.push(self.message);
-        put_limbs(&mut row, &m.stream, stream);
-        put_limbs(&mut row, &m.start, start);
+        put_limbs(&mut row, &m.stream, job.stream);
+        put_limbs(&mut row, &m.start, job.start);
         put_limbs(&mut row, &m.whole, whole);
         put_limbs(&mut row, &m.blocks, blocks as u64);
-        put_limbs(
-            &mut row,
-            &m.head,
-            match rest {
-                0 => 0,
-                n => last >> (64 - 8 * n),
-            },
-        );
-        row.set(m.rest, rest as u64)
-            .set(m.weight, weight)
-            .set(m.some, u64::from(rest > 0))
-            .set(m.last, last)
+        put_limbs(&mut row, &m.head, job.head);
+        row.set(m.rest, job.rest)
+            .set(m.weight, job.weight)
+            .set(m.some, u64::from(job.rest > 0))
+            .set(m.last, job.last)
             .set(c.time, begin)
             .set(c.code, -Fr::ONE)
             .set(c.left, whole)
-            .set(c.stream, stream)
-            .set(c.tail, start + whole)
-            .set(c.pad, last + weight);
+            .set(c.stream, job.stream)
+            .set(c.tail, job.start + whole)
+            .set(c.pad, job.pad);
 
         let mut sponge = Sponge {
             chip: self,
-            words: words[..whole as usize].to_vec(),
-            pad: last + weight,
+            job,
             taken: 0,
             padded: false,
-            stream,
-            tail: start + whole,
+            digest: vec![],
         };
         let mut state = State {
             lanes: [0; 25],
@@ -152,12 +196,11 @@ impl KeccakChip {
             }
             time += Fr::from(BLOCK_TIME);
         }
-        let digest: [u64; 4] = std::array::from_fn(|i| sponge.words[i].swap_bytes());
         let mut bytes = [0; 32];
-        for (i, w) in sponge.words[..4].iter().enumerate() {
-            let mut row = trace.row_mut(at);
+        let mut row = trace.row_mut(at);
+        for (i, w) in sponge.digest.iter().enumerate() {
             put_limbs(&mut row, &m.words[i], *w);
-            bytes[8 * i..8 * i + 8].copy_from_slice(&digest[i].to_le_bytes());
+            bytes[8 * i..8 * i + 8].copy_from_slice(&w.to_be_bytes());
         }
         for (time, state) in permutations {
             self.rounds(trace, time, state);
@@ -324,34 +367,29 @@ fn permute(state: &mut State) {
 /// What the sponge rows of a message share.
 struct Sponge<'c> {
     chip: &'c KeccakChip,
-    /// Whole groups of the message; after the last step, the digest's words.
-    words: Vec<u64>,
-    pad: u64,
+    job: &'c Job,
     taken: usize,
     padded: bool,
-    stream: u64,
-    tail: u64,
+    digest: Vec<u64>,
 }
 
 impl Sponge<'_> {
     /// The next rate lane's word outside the last step.
-    fn next_word(&mut self, lane: u64) -> u64 {
-        let end = u64::from(lane == 16) << 7;
-        if let (false, Some(w)) = (self.padded, self.words.get(self.taken)) {
+    fn next_word(&mut self, lane: usize) -> u64 {
+        if let (false, Some(w)) = (self.padded, self.job.whole.get(self.taken)) {
             self.taken += 1;
             return *w;
         }
-        let first = if self.padded { 0 } else { self.pad };
+        let first = if self.padded { 0 } else { self.job.pad };
         self.padded = true;
-        first + end
+        first + if lane == 16 { self.job.end } else { 0 }
     }
 
     fn step(&mut self, trace: &mut Trace<'_>, mode: usize, time: Fr, state: &mut State) {
         let chip = self.chip;
         let s = &chip.s;
-        let whole = self.words.len();
+        let whole = self.job.whole.len();
         let mut sums = [Fr::ZERO; 5];
-        let mut digest = vec![];
         for i in 0..STEP_ROWS {
             let mut row = trace.push(chip.sponge);
             let squeezed = mode == 2 && i < 2;
@@ -366,12 +404,12 @@ impl Sponge<'_> {
                     (2, 0..4) => (raw ^ constant).swap_bytes(),
                     (2, 16) => 128,
                     (2, _) | (_, 17) => 0,
-                    _ => self.next_word(lane as u64),
+                    _ => self.next_word(lane),
                 };
                 let [after, both, _] = count([raw, constant, word.swap_bytes()]);
                 put_rate(&mut row, &s.rate[n], word, after, both);
                 if squeezed {
-                    digest.push(word);
+                    self.digest.push(word);
                     added[n] = Fr::from(word);
                 } else if mode != 2 {
                     added[n] = wide(after);
@@ -416,13 +454,12 @@ impl Sponge<'_> {
                 .set(padded, u64::from(self.padded))
                 .set(left, (whole - self.taken) as u64)
                 .set_all(&sum, sums)
-                .set(stream, self.stream)
-                .set(tail, self.tail)
-                .set(pad, self.pad);
+                .set(stream, self.job.stream)
+                .set(tail, self.job.start + whole as u64)
+                .set(pad, self.job.pad);
         }
-        match mode {
-            2 => self.words = digest,
-            _ => state.constant = 0,
+        if mode != 2 {
+            state.constant = 0;
         }
     }
 }
