@@ -1,0 +1,116 @@
+//! Tests of `io`.
+
+use super::*;
+use crate::{
+    Fr,
+    framework::{
+        Cell, Expr, KindId, Machine, MachineBuilder,
+        mutate::mutate,
+        pow2,
+        table::{LEAD_IN, Table},
+        trace::Trace,
+    },
+    testing::*,
+};
+use alloy_primitives::U256;
+use ff::Field;
+use proptest::prelude::*;
+use protocol::field::split_word;
+use std::sync::Arc;
+
+mod groups;
+mod items;
+
+/// The chip and kinds that do what its neighbours would.
+struct Rig {
+    machine: Arc<Machine>,
+    start: KindId,
+    chip: IoChip,
+    /// Makes and consumes a payload token.
+    chain: (KindId, Cell, Cell),
+    /// Makes a word token.
+    write: (KindId, Vec<Cell>),
+    /// Require one fact each.
+    bytes: (KindId, Vec<Cell>),
+    item: (KindId, Vec<Cell>),
+    count: (KindId, Vec<Cell>),
+}
+
+fn rig() -> Rig {
+    let (machine, start, (chip, kinds)) = machine_with(|b: &mut MachineBuilder, buses| {
+        let chip = define(b, buses);
+        let exprs = |cells: &[Cell]| cells.iter().map(Expr::from).collect::<Vec<_>>();
+        let mut k = b.kind("test.chain", 1);
+        let (from, to) = (k.cell("from", 0), k.cell("to", 0));
+        k.send(buses.payload, 1, vec![from.expr()]);
+        k.receive(buses.payload, 1, vec![to.expr()]);
+        let chain = (k.finish(), from, to);
+        let mut k = b.kind("test.write", 1);
+        let cells = k.cells("word", 0, 4);
+        k.send(buses.word, 1, exprs(&cells));
+        let write = (k.finish(), cells);
+        let mut ask = |name: &str, bus, n| {
+            let mut k = b.kind(name, 1);
+            let cells = k.cells("fact", 0, n);
+            k.require(bus, 1, exprs(&cells));
+            (k.finish(), cells)
+        };
+        let bytes = ask("test.bytes", buses.bytes, 3);
+        let item = ask("test.item", buses.item, 7);
+        let count = ask("test.count", buses.count, 3);
+        (chip, (chain, write, bytes, item, count))
+    });
+    let (chain, write, bytes, item, count) = kinds;
+    Rig {
+        machine,
+        start,
+        chip,
+        chain,
+        write,
+        bytes,
+        item,
+        count,
+    }
+}
+
+impl Rig {
+    /// A start row, the payload with its token chain, and every group of it asked for once.
+    fn payload(&self, first: u64, bytes: &[u8]) -> Trace<'_> {
+        let mut t = Trace::new(&self.machine);
+        t.push(self.start);
+        let end = GroupKinds::payload_end(first, bytes.len());
+        let (kind, from, to) = self.chain;
+        t.push(kind).set(from, first).set(to, end);
+        self.chip.groups.trace_payload(&mut t, first, bytes);
+        let groups = groups_of(bytes).chain(std::iter::repeat(0));
+        for (index, value) in (first..end).zip(groups) {
+            t.push(self.bytes.0)
+                .set_all(&self.bytes.1, [0, index, value]);
+        }
+        t
+    }
+    fn ask_item(&self, t: &mut Trace<'_>, fact: [Fr; 7]) {
+        t.push(self.item.0).set_all(&self.item.1, fact);
+    }
+    fn ask_count(&self, t: &mut Trace<'_>, fact: [u64; 3]) {
+        t.push(self.count.0).set_all(&self.count.1, fact);
+    }
+}
+
+/// The fact of an item.
+fn fact(item: &Item) -> [Fr; 7] {
+    let (hi, lo) = split_word(item.value);
+    [
+        Fr::from(item.offset),
+        Fr::from(item.next),
+        Fr::from(u64::from(item.is_list)),
+        Fr::from(item.length),
+        Fr::from(u64::from(item.canonical)),
+        hi,
+        lo,
+    ]
+}
+
+fn finish(t: Trace<'_>) -> Table {
+    t.finish([Fr::ZERO; 2])
+}

@@ -1,0 +1,7 @@
+//! `io.span` and `io.item`.
+
+use super::*;
+
+// POSITIVE
+
+// NEGATIVE
