@@ -8,7 +8,6 @@ use super::{
     span::{LEAD, Span, SpanFact, SpanKind},
 };
 use crate::{Fr, framework::trace::Trace, limbs::split};
-use alloy_primitives::U256;
 use ff::Field;
 use protocol::field::split_word;
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,7 +137,8 @@ fn trace_parts(kind: &SpanKind, trace: &mut Trace<'_>, reads: &Reads) -> BTreeMa
 }
 
 impl ItemKind {
-    fn push(
+    /// Appends the row of an item, given the facts of its spans.
+    pub(super) fn push(
         &self,
         trace: &mut Trace<'_>,
         item: &Item,
@@ -165,7 +165,7 @@ impl ItemKind {
             .push(self.kind)
             .set(c.classes[header.class], 1)
             .set(c.rest, header.rest)
-            .set(c.slack, class.size - 1 - header.rest)
+            .set(c.slack, Fr::from(class.size - 1) - Fr::from(header.rest))
             .set(c.lead, fact.head / LEAD)
             .set_all(&c.excess, split(protocol::field::to_word(&excess), 2))
             .set(c.offset, item.offset)

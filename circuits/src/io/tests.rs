@@ -3,8 +3,9 @@
 use super::*;
 use crate::{
     Fr,
+    arith::{self, ArithChip},
     framework::{
-        Cell, Expr, KindId, Machine, MachineBuilder,
+        Cell, Expr, KindId, Machine, MachineBuilder, checker,
         mutate::mutate,
         pow2,
         table::{LEAD_IN, Table},
@@ -18,6 +19,8 @@ use proptest::prelude::*;
 use protocol::field::split_word;
 use std::sync::Arc;
 
+mod costs;
+mod forgeries;
 mod groups;
 mod items;
 
@@ -34,11 +37,14 @@ struct Rig {
     bytes: (KindId, Vec<Cell>),
     item: (KindId, Vec<Cell>),
     count: (KindId, Vec<Cell>),
+    arith: (KindId, Vec<Cell>),
+    other: ArithChip,
 }
 
 fn rig() -> Rig {
-    let (machine, start, (chip, kinds)) = machine_with(|b: &mut MachineBuilder, buses| {
+    let (machine, start, (chip, other, kinds)) = machine_with(|b: &mut MachineBuilder, buses| {
         let chip = define(b, buses);
+        let other = arith::define(b, buses);
         let exprs = |cells: &[Cell]| cells.iter().map(Expr::from).collect::<Vec<_>>();
         let mut k = b.kind("test.chain", 1);
         let (from, to) = (k.cell("from", 0), k.cell("to", 0));
@@ -58,9 +64,10 @@ fn rig() -> Rig {
         let bytes = ask("test.bytes", buses.bytes, 3);
         let item = ask("test.item", buses.item, 7);
         let count = ask("test.count", buses.count, 3);
-        (chip, (chain, write, bytes, item, count))
+        let arith = ask("test.arith", buses.arith, 9);
+        (chip, other, (chain, write, bytes, item, count, arith))
     });
-    let (chain, write, bytes, item, count) = kinds;
+    let (chain, write, bytes, item, count, arith) = kinds;
     Rig {
         machine,
         start,
@@ -70,6 +77,8 @@ fn rig() -> Rig {
         bytes,
         item,
         count,
+        arith,
+        other,
     }
 }
 
@@ -95,6 +104,21 @@ impl Rig {
     fn ask_count(&self, t: &mut Trace<'_>, fact: [u64; 3]) {
         t.push(self.count.0).set_all(&self.count.1, fact);
     }
+    /// The payload, with items and counts asked for and proven.
+    fn reads(&self, payload: &[u8], items: &[u64], counts: &[(u64, u64)]) -> Table {
+        let mut t = self.payload(0, payload);
+        let mut reads = Reads::new(payload.to_vec());
+        for offset in items {
+            let item = reads.item(*offset).unwrap();
+            self.ask_item(&mut t, fact(&item));
+        }
+        for (offset, length) in counts {
+            let n = reads.count(*offset, *length).unwrap();
+            self.ask_count(&mut t, [*offset, *length, n]);
+        }
+        self.chip.trace_reads(&mut t, &reads);
+        finish(t)
+    }
 }
 
 /// The fact of an item.
@@ -109,6 +133,19 @@ fn fact(item: &Item) -> [Fr; 7] {
         hi,
         lo,
     ]
+}
+
+/// Panics unless exactly one relation stands against this forgery, the one named.
+/// Multiplicities of fixed tables do not count: an attacker would adjust them.
+fn only(machine: &Machine, table: &Table, relation: &str) {
+    let failures = checker::check(machine, table, 100).expect_err("a bad table was accepted");
+    let against: Vec<_> = failures
+        .iter()
+        .filter(|f| !f.relation.starts_with("multiplicity in table"))
+        .collect();
+    let all: Vec<_> = against.iter().map(ToString::to_string).collect();
+    assert_eq!(against.len(), 1, "{}", all.join("\n"));
+    assert_eq!(against[0].relation, relation, "{}", all[0]);
 }
 
 fn finish(t: Trace<'_>) -> Table {

@@ -1,0 +1,120 @@
+//! Golden costs of `io` and `arith`, and one real proof of both.
+
+use super::*;
+use crate::arith::Operation;
+
+/// Rows of `io.item` and `io.span` for a string of `length` bytes behind each of 0 to 7 other bytes: fewest and most.
+fn item_rows(length: usize) -> String {
+    let rows = (0..8).map(|filler| {
+        let content = vec![0x80; length];
+        let mut payload = vec![0; filler];
+        alloy_rlp::Encodable::encode(content.as_slice(), &mut payload);
+        let mut reads = Reads::new(payload);
+        reads.item(filler as u64).unwrap();
+        reads.rows()
+    });
+    let rows: Vec<_> = rows.collect();
+    let bounds = (rows.iter().min().unwrap(), rows.iter().max().unwrap());
+    format!("{} to {}", bounds.0, bounds.1)
+}
+
+// POSITIVE
+
+#[test]
+fn golden_costs() {
+    let (bare, ..) = machine_with(|_, _| ());
+    let (io, _, chip) = machine_with(define);
+    let (with_arith, ..) = machine_with(arith::define);
+    let (both, ..) = machine_with(|b, buses| (define(b, buses), arith::define(b, buses)));
+    let (groups, ..) = machine_with(super::super::groups::define);
+    let (spans, ..) = machine_with(super::super::span::define);
+    let ops = |m: &Arc<Machine>| operations(m) - operations(&bare);
+    let mut lines: Vec<_> = [0, 1, 8, 20, 32, 33, 100]
+        .iter()
+        .map(|n| format!("rows of a string item of {n} bytes: {}", item_rows(*n)))
+        .collect();
+    lines.extend([
+        "rows of a count: 1 per group".to_string(),
+        "rows of the payload: 1 per 3 groups".to_string(),
+        "rows of a word: 1".to_string(),
+        "rows of an arith operation: 1".to_string(),
+        format!("field operations of io: {}", ops(&io)),
+        format!("of these, of io.payload and io.word: {}", ops(&groups)),
+        format!("of these, of io.span: {}", ops(&spans)),
+        format!("field operations of arith: {}", ops(&with_arith)),
+        format!("field operations of io and arith: {}", ops(&both)),
+        format!("kinds of io: {}", io.kinds.len() - bare.kinds.len()),
+        format!(
+            "kinds of arith: {}",
+            with_arith.kinds.len() - bare.kinds.len()
+        ),
+    ]);
+    let g = &chip.groups;
+    for kind in [g.payload, g.word, chip.span.kind, chip.item.kind] {
+        let k = &io.kinds[kind.0];
+        lines.push(format!(
+            "{}: {} cells, {} look-ups, {} messages",
+            k.name,
+            k.cells.len(),
+            k.lookups.len(),
+            k.messages.len()
+        ));
+    }
+    let queries = |m: &Arc<Machine>| m.constraint_system().advice_queries().len();
+    lines.push(format!(
+        "queries of advice columns of both: {}",
+        queries(&both) - queries(&bare)
+    ));
+    assert_golden("io", &lines);
+}
+
+#[test]
+fn a_real_proof_of_io_and_arith() {
+    let rig = rig();
+    let payload: Vec<u8> = [
+        vec![0xf8, 0x40, 0x05, 0x80, 0x81, 0x90, 0x83, 0xb9],
+        vec![0x01, 0x02, 0x03, 0xa0],
+        (1..=32).collect(),
+        vec![0xc1, 0x00, 0xb8, 0x50],
+    ]
+    .concat();
+    let mut t = rig.payload(0, &payload);
+    let mut reads = Reads::new(payload);
+    for offset in [0, 2, 3, 4, 7, 11, 44, 46] {
+        let item = reads.item(offset).unwrap();
+        rig.ask_item(&mut t, fact(&item));
+    }
+    let n = reads.count(5, 30).unwrap();
+    rig.ask_count(&mut t, [5, 30, n]);
+    rig.chip.trace_reads(&mut t, &reads);
+
+    let word = Word {
+        stream: 9,
+        index: 0,
+        value: U256::MAX,
+    };
+    let token = [9, 0]
+        .map(Fr::from)
+        .into_iter()
+        .chain([-Fr::ONE + pow2(128); 2]);
+    t.push(rig.write.0).set_all(&rig.write.1, token);
+    t.push(rig.bytes.0).set_all(&rig.bytes.1, [9, 3, u64::MAX]);
+    rig.chip.groups.trace_words(&mut t, [word]);
+
+    let op = Operation {
+        subtract: true,
+        x: U256::from(7),
+        m: 6,
+        y: U256::from(50),
+    };
+    let (z_hi, z_lo) = split_word(op.result().z);
+    let numbers = [1, 0, 7, 6, 0, 50].map(Fr::from);
+    let answer = numbers.into_iter().chain([z_hi, z_lo, -Fr::ONE]);
+    t.push(rig.arith.0).set_all(&rig.arith.1, answer);
+    rig.other.trace(&mut t, [op]);
+
+    let table = finish(t);
+    let report = assert_holds(&rig.machine, &table);
+    assert!(report.active[1..].iter().all(|n| *n > 0));
+    assert!(prove_and_verify(&rig.machine, &table, 14));
+}
