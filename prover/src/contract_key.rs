@@ -144,15 +144,6 @@ fn bits(value: Fr) -> usize {
     to_u256(value).bit_len()
 }
 
-/// Init code that deploys `runtime` unchanged.
-pub fn creation_code(runtime: &[u8]) -> Vec<u8> {
-    let [.., high, low] = runtime.len().to_be_bytes();
-    // PUSH2 length, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN
-    let mut code = vec![0x61, high, low, 0x80, 0x60, 0x0a, 0x5f, 0x39, 0x5f, 0xf3];
-    code.extend(runtime);
-    code
-}
-
 struct Inputs<'a> {
     layout: &'a Layout,
     slots: u32,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 pragma solidity 0.8.37;
 
+import {IVerifier} from "./IVerifier.sol";
+
 /// @title Verifier of halo2 proofs whose verifying key is kept in other contracts
 /// @notice Checks a KZG proof over BN254 (SHPLONK multi-opening, Keccak transcript) of any circuit without
 /// permutation and lookup arguments. The contract knows nothing of a circuit: a *head* contract holds the
@@ -8,7 +10,7 @@ pragma solidity 0.8.37;
 /// as straight-line code of arithmetic instructions only (no jump, no call, no storage).
 /// @dev Nothing here is configurable and nothing is stored. Whoever calls must pin the code hashes of the key's
 /// contracts: a key of the caller's choice proves nothing.
-contract Verifier {
+contract Verifier is IVerifier {
     /// @notice The key's contracts are not a key that this verifier can read.
     error InvalidKey();
     /// @notice The number of public values differs from the key's, or one of them is not below the scalar field's order.
@@ -24,10 +26,7 @@ contract Verifier {
     /// @notice The proof is well formed and does not prove the statement.
     error ProofRejected();
 
-    /// @notice Reverts unless `proof` proves the statement `instances` under `key`.
-    /// @param key The head contract, then the program contracts in order.
-    /// @param instances The circuit's public values, each below the scalar field's order.
-    /// @param proof Commitments, evaluations and openings, in the order in which the transcript absorbs them.
+    /// @inheritdoc IVerifier
     function verify(address[] calldata key, uint256[] calldata instances, bytes calldata proof) external view {
         if (key.length == 0) revert InvalidKey();
         address head = key[0];

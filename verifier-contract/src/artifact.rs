@@ -26,3 +26,12 @@ pub struct Artifact {
 pub fn verifier() -> serde_json::Result<Artifact> {
     serde_json::from_str(include_str!("../artifacts/Verifier.json"))
 }
+
+/// The artifact of the contract `Rollup`.
+///
+/// # Errors
+///
+/// As [`verifier`].
+pub fn rollup() -> serde_json::Result<Artifact> {
+    serde_json::from_str(include_str!("../artifacts/Rollup.json"))
+}
