@@ -26,6 +26,8 @@ pub const FIXED: usize = 12;
 const KINDS: usize = 8;
 /// Row of the public values' gate; it reads the instance two and three rows above.
 const START: usize = 3;
+/// Columns that are also read one row above.
+const REPEATED: usize = 12;
 /// Rows that are left idle at the end.
 const TAIL: usize = 12;
 
@@ -203,7 +205,7 @@ impl Circuit<Fr> for Synthetic {
                 .iter()
                 .map(|c| cells.query_advice(*c, Rotation::next()))
                 .collect();
-            let a_prev: Vec<_> = first[..12]
+            let a_prev: Vec<_> = first[..REPEATED]
                 .iter()
                 .map(|c| cells.query_advice(*c, Rotation::prev()))
                 .collect();
@@ -241,26 +243,16 @@ impl Circuit<Fr> for Synthetic {
                 .reduce(|x, y| x + y)
                 .unwrap_or_else(one);
             polynomials.push(active.clone() * (flags - one()));
+            // Even kinds say what the row's results are, odd ones what the next row's are.
             for kind in 0..KINDS {
-                let guard = active.clone() * a[kind].clone();
+                let guard = active.clone() * a[kind].clone() * f[2 + kind % 2].clone();
                 for i in RESULTS {
-                    let expected = if kind % 2 == 0 {
-                        result(kind, i, &operand)
+                    let (computed, expected) = if kind % 2 == 0 {
+                        (a[i].clone(), result(kind, i, &operand))
                     } else {
-                        result(kind, i, &operand_next)
+                        (a_next[i].clone(), result(kind, i, &operand_next))
                     };
-                    let computed = if kind % 2 == 0 {
-                        a[i].clone()
-                    } else {
-                        a_next[i].clone()
-                    };
-                    // On odd kinds the next row's flag says whether the next row's results are of this kind.
-                    let guard = if kind % 2 == 0 {
-                        guard.clone()
-                    } else {
-                        guard.clone() * f[2 + kind % 2].clone()
-                    };
-                    polynomials.push(guard * (computed - expected));
+                    polynomials.push(guard.clone() * (computed - expected));
                 }
             }
             for (j, prev) in a_prev.iter().enumerate() {
@@ -303,34 +295,52 @@ impl Circuit<Fr> for Synthetic {
             || "rows",
             |mut region| {
                 let mut first = vec![[Fr::ZERO; FIRST_PHASE]; rows];
-                for (row, cells) in first.iter_mut().enumerate() {
+                let mut announced = None;
+                for row in 0..rows {
+                    // Every fourth row announces the next one's results, which then has no even kind of its own.
+                    let announces = row % 4 == 1;
+                    let kind = match (announces, announced) {
+                        (false, None) => 2 * (mix(row, 0, 6) % (KINDS / 2)),
+                        _ => 1 + 2 * (mix(row, 0, 6) % (KINDS / 2)),
+                    };
+                    let results = announced.unwrap_or(kind);
+                    announced = announces.then_some(kind);
+                    let mut cells = [Fr::ZERO; FIRST_PHASE];
                     for (j, cell) in cells.iter_mut().enumerate().take(OPERANDS.end) {
                         *cell = match j {
-                            // Even kinds only: their results are those of the row itself.
-                            j if j < KINDS => {
-                                Fr::from(u64::from(j == 2 * (mix(row, 0, 6) % (KINDS / 2))))
-                            }
+                            j if j < KINDS => Fr::from(u64::from(j == kind)),
                             _ => Fr::from((mix(row, j, self.seed as usize) & 0xffff) as u64),
                         };
                     }
                     if row == START {
                         cells[OPERANDS.start..OPERANDS.start + 2].copy_from_slice(&self.public);
                     }
-                    let kind = cells.iter().position(|c| *c == Fr::ONE).unwrap_or(0);
-                    let operands = *cells;
+                    let operands = cells;
                     for i in RESULTS {
-                        result::<Value<Fr>>(kind, i, &|j| Value::known(operands[j]))
+                        result::<Value<Fr>>(results, i, &|j| Value::known(operands[j]))
                             .map(|v| cells[i] = v);
                     }
+                    first[row] = cells;
                 }
+                // Row 1 repeats row 0 where the fixed columns ask for it.
+                let repeated = first[0];
+                first[1][..REPEATED].copy_from_slice(&repeated[..REPEATED]);
                 for (row, cells) in first.iter().enumerate() {
-                    region.assign_fixed(
-                        config.fixed[0],
-                        row,
-                        Fr::from(u64::from((START..rows - 1).contains(&row))),
-                    );
-                    region.assign_fixed(config.fixed[1], row, Fr::from(u64::from(row == START)));
-                    region.assign_fixed(config.fixed[11], row, Fr::from(mix(row, 1, 11) as u64));
+                    let fixed = |column: usize| -> u64 {
+                        match column {
+                            0 => u64::from((START..rows - 1).contains(&row)),
+                            1 => u64::from(row == START),
+                            2 => u64::from(row % 4 != 2),
+                            3 => u64::from(row % 4 == 1),
+                            10 => u64::from(row == 0),
+                            11 if row == 0 => 0,
+                            11 => mix(row, 1, 11) as u64,
+                            _ => u64::from(row == 1) * (column as u64),
+                        }
+                    };
+                    for (i, column) in config.fixed.iter().enumerate() {
+                        region.assign_fixed(*column, row, Fr::from(fixed(i)));
+                    }
                     for (column, value) in config.first.iter().zip(cells) {
                         region.assign_advice(*column, row, Value::known(*value));
                     }

@@ -40,13 +40,30 @@ pub fn package() -> &'static Path {
 }
 
 fn run(command: &mut Command, name: &str) -> Result<String, NodeError> {
-    let output = command.current_dir(package()).output().map_err(|source| match source.kind() {
-        // A CI that lost its Node must not look green.
-        io::ErrorKind::NotFound if std::env::var_os("CI").is_none() => NodeError::Skipped,
-        _ => NodeError::Command { command: name.to_owned(), source },
-    })?;
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    if output.status.success() { Ok(text) } else { Err(NodeError::Failed { command: name.to_owned(), output: text }) }
+    let output = command
+        .current_dir(package())
+        .output()
+        .map_err(|source| match source.kind() {
+            // A CI that lost its Node must not look green.
+            io::ErrorKind::NotFound if std::env::var_os("CI").is_none() => NodeError::Skipped,
+            _ => NodeError::Command {
+                command: name.to_owned(),
+                source,
+            },
+        })?;
+    let text = format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    if output.status.success() {
+        Ok(text)
+    } else {
+        Err(NodeError::Failed {
+            command: name.to_owned(),
+            output: text,
+        })
+    }
 }
 
 /// Installs the locked packages if they are not there.
@@ -55,26 +72,35 @@ fn run(command: &mut Command, name: &str) -> Result<String, NodeError> {
 ///
 /// `npm ci` fails, or there is no npm ([`NodeError::Skipped`] unless the environment variable `CI` is set).
 pub fn install() -> Result<(), NodeError> {
-    let modules = package().join("node_modules");
-    let lock = package().join("package-lock.json");
-    let up_to_date = || {
-        let changed = |path: &Path| fs::metadata(path).and_then(|m| m.modified()).ok();
-        changed(&modules.join(".package-lock.json")) >= changed(&lock) && modules.join("solc").exists()
-    };
+    let lock = fs::read(package().join("package-lock.json"))
+        .map_err(|source| io_error("read the lock file", source))?;
+    // A copy of the lock file says what is installed.
+    let installed = package().join("node_modules/.hallmark-installed");
+    let up_to_date = || fs::read(&installed).is_ok_and(|copy| copy == lock);
     if up_to_date() {
         return Ok(());
     }
     // Tests of several processes may get here at once.
-    let guard = File::create(std::env::temp_dir().join("hallmark-npm-ci.lock")).and_then(|file| {
-        file.lock()?;
-        Ok(file)
-    });
-    let guard = guard.map_err(|source| NodeError::Command { command: "lock".to_owned(), source })?;
+    let guard = File::create(std::env::temp_dir().join("hallmark-npm-ci.lock"))
+        .and_then(|file| file.lock().map(|()| file))
+        .map_err(|source| io_error("lock", source))?;
     if !up_to_date() {
-        run(Command::new("npm").args(["ci", "--ignore-scripts"]), "npm ci")?;
+        run(
+            Command::new("npm").args(["ci", "--ignore-scripts"]),
+            "npm ci",
+        )?;
+        fs::write(&installed, &lock)
+            .map_err(|source| io_error("note what is installed", source))?;
     }
     drop(guard);
     Ok(())
+}
+
+fn io_error(command: &str, source: io::Error) -> NodeError {
+    NodeError::Command {
+        command: command.to_owned(),
+        source,
+    }
 }
 
 /// Recompiles the contracts and compares the artifacts.
@@ -84,18 +110,27 @@ pub fn install() -> Result<(), NodeError> {
 /// They differ, or the tools are missing.
 pub fn check_artifacts() -> Result<String, NodeError> {
     install()?;
-    run(Command::new("node").args(["scripts/build.mjs", "--check"]), "node scripts/build.mjs --check")
+    run(
+        Command::new("node").args(["scripts/build.mjs", "--check"]),
+        "node scripts/build.mjs --check",
+    )
 }
 
-/// The executable of `anvil`.
+/// The executable of `anvil`: what the environment variable `HALLMARK_ANVIL` names, or else the npm package's, which
+/// is there for Linux on x86-64.
 ///
 /// # Errors
 ///
 /// It cannot be installed.
 pub fn anvil() -> Result<PathBuf, NodeError> {
+    if let Some(path) = std::env::var_os("HALLMARK_ANVIL") {
+        return Ok(path.into());
+    }
     install()?;
-    let system = if cfg!(target_os = "macos") { "darwin" } else { "linux" };
-    let processor = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-    let path = package().join(format!("node_modules/@foundry-rs/anvil-{system}-{processor}/bin/anvil"));
-    if path.exists() { Ok(path) } else { Err(NodeError::NoAnvil(path)) }
+    let path = package().join("node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil");
+    if path.exists() {
+        Ok(path)
+    } else {
+        Err(NodeError::NoAnvil(path))
+    }
 }

@@ -167,7 +167,13 @@ pub fn verify_with_key_data(
     memory.write(points_at + points_bytes, openings)?;
 
     // Transcript.
-    let (sections_at, sections_end) = (header(&memory, 18)?, header(&memory, 19)?);
+    // Lists of words; the contract would run past the end of one that is not whole.
+    let list = |memory: &Memory, n: usize| match (header(memory, n)?, header(memory, n + 1)?) {
+        (begin, end) if begin <= end && (end - begin) % 32 == 0 => Ok((begin, end)),
+        _ => Err(KeyError::InvalidKey),
+    };
+    let (sections_at, sections_end) = list(&memory, 18)?;
+    list(&memory, 20)?;
     let mut state: Vec<u8> = vec![];
     let mut challenge_at = challenges_at;
     for section in (sections_at..sections_end).step_by(32) {
@@ -222,7 +228,7 @@ pub fn verify_with_key_data(
         lagrange.push(w * zh * inverse_n * invert(x - w)?);
         w *= omega;
     }
-    let (queries_at, queries_end) = (header(&memory, 24)?, header(&memory, 25)?);
+    let (queries_at, queries_end) = list(&memory, 24)?;
     for (i, query) in (queries_at..queries_end).step_by(32).enumerate() {
         let first = memory.number(query)? / 32;
         let mut sum = Fr::ZERO;

@@ -4,6 +4,7 @@ use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use alloy_primitives::{Address, Bytes};
@@ -36,7 +37,15 @@ impl Anvil {
     /// Starts the node on a free port, with the accounts of the tests unlocked.
     fn start() -> Result<Self, NodeError> {
         let mut process = Command::new(node::anvil()?)
-            .args(["--port", "0", "--hardfork", "osaka", "--timestamp", &NOW.to_string(), "--auto-impersonate"])
+            .args([
+                "--port",
+                "0",
+                "--hardfork",
+                "osaka",
+                "--timestamp",
+                &NOW.to_string(),
+                "--auto-impersonate",
+            ])
             .args(["--gas-limit", "16777216"])
             .stdout(Stdio::piped())
             .spawn()
@@ -53,7 +62,8 @@ impl Anvil {
     }
 
     fn request(&self, method: &str, params: &Value) -> Value {
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
+        let body =
+            json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let mut stream = TcpStream::connect(&self.address).expect("connected");
         write!(
             stream,
@@ -75,25 +85,41 @@ impl Anvil {
         let answer = self.request("eth_sendTransaction", &json!([transaction]));
         let hash = &answer["result"];
         assert!(hash.is_string(), "{answer}");
-        let receipt = self.request("eth_getTransactionReceipt", &json!([hash]))["result"].clone();
-        assert!(receipt.is_object(), "{receipt}");
-        receipt
+        // The node mines at once, but answers before it has.
+        for _ in 0..500 {
+            let receipt =
+                self.request("eth_getTransactionReceipt", &json!([hash]))["result"].clone();
+            if receipt.is_object() {
+                return receipt;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no receipt of {hash}");
     }
 
     fn deploy(&self, init: &Bytes) -> Address {
         let receipt = self.send(SENDER, None, init);
         assert_eq!(receipt["status"], "0x1", "{receipt}");
-        receipt["contractAddress"].as_str().and_then(|a| a.parse().ok()).expect("created")
+        receipt["contractAddress"]
+            .as_str()
+            .and_then(|a| a.parse().ok())
+            .expect("created")
     }
 
     fn code(&self, account: Address) -> Bytes {
         let answer = self.request("eth_getCode", &json!([account, "latest"]));
-        answer["result"].as_str().and_then(|c| c.parse().ok()).expect("code")
+        answer["result"]
+            .as_str()
+            .and_then(|c| c.parse().ok())
+            .expect("code")
     }
 }
 
 fn gas_used(receipt: &Value) -> u64 {
-    let text = receipt["gasUsed"].as_str().and_then(|g| g.strip_prefix("0x")).expect("gasUsed");
+    let text = receipt["gasUsed"]
+        .as_str()
+        .and_then(|g| g.strip_prefix("0x"))
+        .expect("gasUsed");
     u64::from_str_radix(text, 16).expect("hex")
 }
 
@@ -113,10 +139,16 @@ fn a_real_node_accepts_the_proof_and_refuses_a_tampered_one() {
 
     // The embedded L1 and the node run the same code and take the same gas.
     let mut world = World::new(parameters());
-    assert_eq!(anvil.code(parts[0]), world.l1.code(world.call(Rollup::VERIFIERCall {})));
+    assert_eq!(
+        anvil.code(parts[0]),
+        world.l1.code(world.call(Rollup::VERIFIERCall {}))
+    );
     let draft = world.next();
     let (statement, previous_timestamp) = world.statement(&draft);
-    let commit = Rollup::commitBatchCall { header: draft.header.clone(), payload: draft.payload.clone() };
+    let commit = Rollup::commitBatchCall {
+        header: draft.header.clone(),
+        payload: draft.payload.clone(),
+    };
     let receipt = anvil.send(SEQUENCER, Some(rollup), &commit.abi_encode().into());
     assert_eq!(receipt["status"], "0x1", "{receipt}");
     assert_eq!(gas_used(&receipt), world.try_commit(&draft).gas_used);
@@ -127,7 +159,10 @@ fn a_real_node_accepts_the_proof_and_refuses_a_tampered_one() {
     proof[200] ^= 1;
     tampered.proof = proof.into();
     let prove = |segment: Rollup::Segment| {
-        let call = Rollup::proveBatchesCall { first: 1, proofs: vec![vec![segment]] };
+        let call = Rollup::proveBatchesCall {
+            first: 1,
+            proofs: vec![vec![segment]],
+        };
         anvil.send(SENDER, Some(rollup), &call.abi_encode().into())
     };
     let refused = prove(tampered);
@@ -135,9 +170,15 @@ fn a_real_node_accepts_the_proof_and_refuses_a_tampered_one() {
     let accepted = prove(honest.clone());
     assert_eq!(accepted["status"], "0x1", "{accepted}");
     assert!(gas_used(&refused) <= gas_used(&accepted));
-    assert_eq!(gas_used(&accepted), world.prove(1, vec![vec![honest]]).gas_used);
+    assert_eq!(
+        gas_used(&accepted),
+        world.prove(1, vec![vec![honest]]).gas_used
+    );
     let state_root = Rollup::stateRootCall {}.abi_encode();
-    let answer = anvil.request("eth_call", &json!([{"to": rollup, "data": Bytes::from(state_root)}, "latest"]));
+    let answer = anvil.request(
+        "eth_call",
+        &json!([{"to": rollup, "data": Bytes::from(state_root)}, "latest"]),
+    );
     assert_eq!(answer["result"], json!(draft.header.stateRoot));
 
     // The verifier alone, called directly.

@@ -6,8 +6,8 @@ use halo2_proofs::{
     circuit::{Layouter, SimpleFloorPlanner, Value},
     halo2curves::bn256::{Bn256, Fr},
     plonk::{
-        Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Expression, FirstPhase, Fixed, Instance, SecondPhase,
-        keygen_pk, keygen_vk,
+        Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Expression, FirstPhase, Fixed,
+        Instance, SecondPhase, keygen_pk, keygen_vk,
     },
     poly::{Rotation, kzg::commitment::ParamsKZG},
 };
@@ -67,7 +67,9 @@ impl Circuit<Fr> for Doubling {
             cs.set_minimum_degree(shape.minimum_degree);
         }
         let a = cs.advice_column_in(FirstPhase);
-        let challenge = shape.second_phase.then(|| cs.challenge_usable_after(FirstPhase));
+        let challenge = shape
+            .second_phase
+            .then(|| cs.challenge_usable_after(FirstPhase));
         let b = shape.second_phase.then(|| cs.advice_column_in(SecondPhase));
         let unqueried = shape.unqueried.then(|| cs.advice_column());
         let [active, first, table] = [(); 3].map(|()| cs.fixed_column());
@@ -83,11 +85,18 @@ impl Circuit<Fr> for Doubling {
         }
         cs.create_gate("doubling", |cells| {
             let active_here = cells.query_fixed(active, Rotation::cur());
-            let (here, next) = (cells.query_advice(a, Rotation::cur()), cells.query_advice(a, Rotation::next()));
+            let (here, next) = (
+                cells.query_advice(a, Rotation::cur()),
+                cells.query_advice(a, Rotation::next()),
+            );
             let mut polynomials = vec![active_here.clone() * (next - here.clone() - here.clone())];
             if shape.wide_rotations {
-                let (before, after) = (cells.query_advice(a, Rotation(-2)), cells.query_advice(a, Rotation(3)));
-                let guard = cells.query_fixed(active, Rotation(-2)) * cells.query_fixed(active, Rotation(3));
+                let (before, after) = (
+                    cells.query_advice(a, Rotation(-2)),
+                    cells.query_advice(a, Rotation(3)),
+                );
+                let guard = cells.query_fixed(active, Rotation(-2))
+                    * cells.query_fixed(active, Rotation(3));
                 let guard = guard * active_here.clone();
                 polynomials.push(guard * (after - before * Expression::Constant(Fr::from(32))));
             }
@@ -106,7 +115,15 @@ impl Circuit<Fr> for Doubling {
             }
             polynomials
         });
-        Columns { a, b, active, first, challenge, _unqueried: unqueried, _instance: instance }
+        Columns {
+            a,
+            b,
+            active,
+            first,
+            challenge,
+            _unqueried: unqueried,
+            _instance: instance,
+        }
     }
 
     fn synthesize(&self, columns: Columns, mut layouter: impl Layouter<Fr>) -> Result<(), Error> {
@@ -142,13 +159,15 @@ fn all_agree(shape: Shape) {
     let vk = keygen_vk(&params, &circuit).unwrap();
     let pk = keygen_pk(&params, vk, &circuit).unwrap();
     let (key, figures) = contract_key::export(&params, pk.get_vk(), shape.public_values).unwrap();
-    let public: Vec<Fr> = (0..shape.public_values).map(|i| Fr::from(2).pow([i as u64])).collect();
+    let public: Vec<Fr> = (0..shape.public_values)
+        .map(|i| Fr::from(2).pow([i as u64]))
+        .collect();
     let instance: &[&[Fr]] = if public.is_empty() { &[] } else { &[&public] };
     let proof = support::prove(&params, &pk, circuit, instance);
     assert_eq!(proof.len(), figures.proof_bytes, "{shape:?}");
     let mut chain = Chain::new();
     let contracts = chain.deploy_key(&key);
-    let mut verdicts = |proof: &[u8]| {
+    let verdicts = |proof: &[u8]| {
         let words = support::words(&public);
         (
             support::halo2_accepts(&params, &pk, instance, proof),
@@ -160,7 +179,11 @@ fn all_agree(shape: Shape) {
     let mut spoilt = proof.clone();
     let last_evaluation = proof.len() - 129;
     spoilt[last_evaluation] ^= 1;
-    assert_eq!(verdicts(&spoilt), (false, Err(KeyError::ProofRejected), false), "{shape:?}");
+    assert_eq!(
+        verdicts(&spoilt),
+        (false, Err(KeyError::ProofRejected), false),
+        "{shape:?}"
+    );
 }
 
 #[test]
@@ -168,11 +191,27 @@ fn small_circuits_agree() {
     let plain = Shape::default();
     for shape in [
         plain,
-        Shape { public_values: 1, ..plain },
+        Shape {
+            public_values: 1,
+            ..plain
+        },
         // The quotient's upper pieces are the identity.
-        Shape { public_values: 2, minimum_degree: 5, ..plain },
-        Shape { second_phase: true, wide_rotations: true, ..plain },
-        Shape { public_values: 5, second_phase: true, wide_rotations: true, ..plain },
+        Shape {
+            public_values: 2,
+            minimum_degree: 5,
+            ..plain
+        },
+        Shape {
+            second_phase: true,
+            wide_rotations: true,
+            ..plain
+        },
+        Shape {
+            public_values: 5,
+            second_phase: true,
+            wide_rotations: true,
+            ..plain
+        },
     ] {
         all_agree(shape);
     }
@@ -189,10 +228,34 @@ fn circuits_that_cannot_be_exported() {
     };
     let plain = Shape::default();
     assert_eq!(
-        export(Shape { equality: true, ..plain }, 0),
+        export(
+            Shape {
+                equality: true,
+                ..plain
+            },
+            0
+        ),
         ExportError::Unsupported("a permutation argument")
     );
-    assert_eq!(export(Shape { lookup: true, ..plain }, 0), ExportError::Unsupported("a lookup argument"));
-    assert_eq!(export(Shape { unqueried: true, ..plain }, 0), ExportError::UnqueriedColumn(1));
+    assert_eq!(
+        export(
+            Shape {
+                lookup: true,
+                ..plain
+            },
+            0
+        ),
+        ExportError::Unsupported("a lookup argument")
+    );
+    assert_eq!(
+        export(
+            Shape {
+                unqueried: true,
+                ..plain
+            },
+            0
+        ),
+        ExportError::UnqueriedColumn(1)
+    );
     assert!(matches!(export(plain, 1), ExportError::Unsupported(_)));
 }

@@ -20,16 +20,31 @@ fn gas_of_each_entry_point() {
     let mut figures: Vec<(&str, u64)> = vec![];
     let plan = plan(parameters());
     let mut l1 = LocalL1::new(1, NOW);
-    let receipts: Vec<_> = plan.parts().into_iter().map(|init| l1.deploy(SENDER, init).unwrap()).collect();
+    let receipts: Vec<_> = plan
+        .parts()
+        .into_iter()
+        .map(|init| l1.deploy(SENDER, init).unwrap())
+        .collect();
     let parts: Vec<_> = receipts.iter().filter_map(|r| r.created).collect();
     figures.push(("deploy_verifier", receipts[0].gas_used));
     figures.push(("deploy_key_head", receipts[1].gas_used));
-    figures.push(("deploy_key_programs", receipts[3..].iter().map(|r| r.gas_used).sum()));
-    figures.push(("deploy_rollup", l1.deploy(SENDER, plan.rollup(&parts).unwrap()).unwrap().gas_used));
+    figures.push((
+        "deploy_key_programs",
+        receipts[3..].iter().map(|r| r.gas_used).sum(),
+    ));
+    figures.push((
+        "deploy_rollup",
+        l1.deploy(SENDER, plan.rollup(&parts).unwrap())
+            .unwrap()
+            .gas_used,
+    ));
 
     let mut world = World::new(parameters());
     let mut draft = world.next();
-    draft.payload = (0..64u8).flat_map(|i| keccak256([i]).0).collect::<Vec<_>>().into();
+    draft.payload = (0..64u8)
+        .flat_map(|i| keccak256([i]).0)
+        .collect::<Vec<_>>()
+        .into();
     let (statement, previous_timestamp) = world.statement(&draft);
     figures.push(("commit_2048_bytes", world.try_commit(&draft).gas_used));
     let honest = whole(&statement, previous_timestamp);
@@ -40,10 +55,21 @@ fn gas_of_each_entry_point() {
     tampered.proof = Bytes::from(proof);
     let rejected = world.clone().prove(1, vec![vec![tampered]]);
     assert!(!rejected.success);
-    figures.push(("revert_1", world.clone().send(SEQUENCER, &Rollup::revertBatchesCall { last: 0 }).gas_used));
+    figures.push((
+        "revert_1",
+        world
+            .clone()
+            .send(SEQUENCER, &Rollup::revertBatchesCall { last: 0 })
+            .gas_used,
+    ));
     let proven = world.prove(1, vec![vec![honest]]);
     assert!(proven.success);
-    assert!(rejected.gas_used <= proven.gas_used, "{} > {}", rejected.gas_used, proven.gas_used);
+    assert!(
+        rejected.gas_used <= proven.gas_used,
+        "{} > {}",
+        rejected.gas_used,
+        proven.gas_used
+    );
     figures.push(("prove_1_segment", proven.gas_used));
     figures.push(("prove_1_segment_rejected", rejected.gas_used));
     figures.push(("verify_alone", Fixture::shared().gas));
@@ -65,7 +91,11 @@ fn gas_of_each_entry_point() {
 
     // The budgets of the final size.
     assert!(proven.gas_used <= 1_200_000, "{}", proven.gas_used);
-    assert!(key.advice_columns == 80 && key.evaluations == 170 && (4_000..=4_500).contains(&key.field_operations));
+    assert!(
+        key.advice_columns == 80
+            && key.evaluations == 170
+            && (4_000..=4_500).contains(&key.field_operations)
+    );
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/gas.txt");
     let mut text = String::new();
@@ -79,12 +109,22 @@ fn gas_of_each_entry_point() {
     let committed = fs::read_to_string(&path).unwrap_or_default();
     let close = |a: &str, b: &str| match (a.split_once(' '), b.split_once(' ')) {
         (Some((name, a)), Some((other, b))) if name == other => {
-            let noise = if name.starts_with("prove_") || name == "verify_alone" { NOISE } else { 0 };
+            let noise = if name.starts_with("prove_") || name == "verify_alone" {
+                NOISE
+            } else {
+                0
+            };
             matches!((a.parse::<u64>(), b.parse::<u64>()), (Ok(a), Ok(b)) if a.abs_diff(b) <= noise)
         }
         _ => false,
     };
     let same = committed.lines().count() == text.lines().count()
-        && committed.lines().zip(text.lines()).all(|(a, b)| close(a, b));
-    assert!(same, "golden/gas.txt says\n{committed}\nmeasured:\n{text}\nIf this is meant, run with UPDATE_GOLDEN=1.");
+        && committed
+            .lines()
+            .zip(text.lines())
+            .all(|(a, b)| close(a, b));
+    assert!(
+        same,
+        "golden/gas.txt says\n{committed}\nmeasured:\n{text}\nIf this is meant, run with UPDATE_GOLDEN=1."
+    );
 }

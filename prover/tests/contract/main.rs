@@ -13,7 +13,10 @@ use support::Fixture;
 fn an_honest_proof_is_accepted_by_all_three() {
     let fixture = Fixture::shared();
     let verdict = fixture.verdict(&fixture.proof, &fixture.public);
-    assert_eq!((verdict.halo2, verdict.mirror, verdict.contract), (true, Ok(()), Ok(())));
+    assert_eq!(
+        (verdict.halo2, verdict.mirror, verdict.contract),
+        (true, Ok(()), Ok(()))
+    );
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, address, keccak256};
 use alloy_sol_types::{SolCall, SolError, SolEvent};
-use prover::contract_key;
 use protocol::{
     PROTOCOL_VERSION,
     statement::{self, BatchStatement, BoundaryState},
 };
+use prover::contract_key;
 use verifier_contract::{
     Rollup, Verifier,
     deployment::{INSECURE_SRS, Plan, PlanError, RollupParameters},
@@ -55,19 +55,31 @@ impl World {
     pub(crate) fn new(parameters: RollupParameters) -> Self {
         let mut l1 = LocalL1::new(1, NOW);
         let plan = plan(parameters.clone());
-        let parts: Vec<_> =
-            plan.parts().into_iter().map(|init| l1.deploy(SENDER, init).unwrap().created.unwrap()).collect();
+        let parts: Vec<_> = plan
+            .parts()
+            .into_iter()
+            .map(|init| l1.deploy(SENDER, init).unwrap().created.unwrap())
+            .collect();
         let receipt = l1.deploy(SENDER, plan.rollup(&parts).unwrap()).unwrap();
-        Self { l1, rollup: receipt.created.expect("deployed"), parameters }
+        Self {
+            l1,
+            rollup: receipt.created.expect("deployed"),
+            parameters,
+        }
     }
 
     pub(crate) fn call<C: SolCall>(&self, call: C) -> C::Return {
-        let receipt = self.l1.call(ANYONE, self.rollup, call.abi_encode().into()).unwrap();
+        let receipt = self
+            .l1
+            .call(ANYONE, self.rollup, call.abi_encode().into())
+            .unwrap();
         C::abi_decode_returns(&receipt.output).unwrap_or_else(|e| panic!("{e}: {}", receipt.output))
     }
 
     pub(crate) fn send<C: SolCall>(&mut self, from: Address, call: &C) -> Receipt {
-        self.l1.send(from, TxKind::Call(self.rollup), call.abi_encode().into()).unwrap()
+        self.l1
+            .send(from, TxKind::Call(self.rollup), call.abi_encode().into())
+            .unwrap()
     }
 
     /// The batch after the last committed one, of two blocks.
@@ -85,11 +97,17 @@ impl World {
             previousBlockHash: previous.blockHash,
             blockHash: keccak256([2, number as u8]),
         };
-        Draft { header, payload: vec![number as u8; 1000].into() }
+        Draft {
+            header,
+            payload: vec![number as u8; 1000].into(),
+        }
     }
 
     pub(crate) fn try_commit(&mut self, draft: &Draft) -> Receipt {
-        let call = Rollup::commitBatchCall { header: draft.header.clone(), payload: draft.payload.clone() };
+        let call = Rollup::commitBatchCall {
+            header: draft.header.clone(),
+            payload: draft.payload.clone(),
+        };
         self.send(SEQUENCER, &call)
     }
 
@@ -100,7 +118,9 @@ impl World {
 
     /// The statement of a draft, by the crate `protocol`, as it would be committed now.
     pub(crate) fn statement(&self, draft: &Draft) -> (BatchStatement, u64) {
-        let previous = self.call(Rollup::getBatchCall { number: draft.header.number - 1 });
+        let previous = self.call(Rollup::getBatchCall {
+            number: draft.header.number - 1,
+        });
         let statement = BatchStatement {
             chain_id: self.parameters.chain_id,
             batch_number: draft.header.number,
@@ -151,7 +171,11 @@ fn rejected() -> Bytes {
 
 fn assert_error(receipt: &Receipt, error: impl SolError + std::fmt::Debug) {
     assert!(!receipt.success, "expected {error:?}");
-    assert_eq!(receipt.output, Bytes::from(error.abi_encode()), "expected {error:?}");
+    assert_eq!(
+        receipt.output,
+        Bytes::from(error.abi_encode()),
+        "expected {error:?}"
+    );
 }
 
 // POSITIVE
@@ -160,16 +184,31 @@ fn assert_error(receipt: &Receipt, error: impl SolError + std::fmt::Debug) {
 fn deployment_says_what_it_is() {
     let world = World::new(parameters());
     assert_eq!(world.call(Rollup::CHAIN_IDCall {}), 2026);
-    assert_eq!(world.call(Rollup::PROTOCOL_VERSIONCall {}), PROTOCOL_VERSION);
+    assert_eq!(
+        world.call(Rollup::PROTOCOL_VERSIONCall {}),
+        PROTOCOL_VERSION
+    );
     assert_eq!(world.call(Rollup::SEQUENCERCall {}), SEQUENCER);
     assert_eq!(world.call(Rollup::REVERT_TIMEOUTCall {}), TIMEOUT);
-    assert_eq!((world.call(Rollup::FIRST_KCall {}), world.call(Rollup::SHAPESCall {})), (K as u8, 2));
+    assert_eq!(
+        (
+            world.call(Rollup::FIRST_KCall {}),
+            world.call(Rollup::SHAPESCall {})
+        ),
+        (K as u8, 2)
+    );
     let label = world.call(Rollup::SRS_LABELCall {});
     assert_eq!(&label[..20], b"insecure-development\0".get(..20).unwrap());
-    assert_eq!(world.call(Rollup::stateRootCall {}), B256::repeat_byte(0x11));
+    assert_eq!(
+        world.call(Rollup::stateRootCall {}),
+        B256::repeat_byte(0x11)
+    );
     assert!(world.call(Rollup::isFinalCall { number: 0 }));
     let key = world.call(Rollup::keyForCall { k: K as u8 + 1 });
-    assert_eq!(world.l1.code(key[0]), Bytes::from(Keys::large().key.head.clone()));
+    assert_eq!(
+        world.l1.code(key[0]),
+        Bytes::from(Keys::large().key.head.clone())
+    );
     assert_eq!(key.len(), 1 + Keys::large().key.programs.len());
 }
 
@@ -188,18 +227,30 @@ fn a_batch_is_committed_and_proven() {
     let receipt = world.try_commit(&draft);
     let event = Rollup::BatchCommitted::decode_log(&receipt.logs[0]).unwrap();
     assert_eq!((event.number, event.batchHash), (1, statement.hash()));
-    assert_eq!((event.payloadHash, event.nonce), (statement.payload_hash, 0));
-    assert_eq!(world.call(Rollup::batchHashCall { number: 1 }), statement.hash());
+    assert_eq!(
+        (event.payloadHash, event.nonce),
+        (statement.payload_hash, 0)
+    );
+    assert_eq!(
+        world.call(Rollup::batchHashCall { number: 1 }),
+        statement.hash()
+    );
     let boundaries = world.call(Rollup::boundariesCall { number: 1 });
     assert_eq!(boundaries.start, statement.start(previous_timestamp).hash());
     assert_eq!(boundaries.end, statement.end().hash());
     assert!(!world.call(Rollup::isFinalCall { number: 1 }));
-    assert_eq!(world.call(Rollup::stateRootCall {}), B256::repeat_byte(0x11));
+    assert_eq!(
+        world.call(Rollup::stateRootCall {}),
+        B256::repeat_byte(0x11)
+    );
 
     let receipt = world.prove(1, vec![vec![whole(&statement, previous_timestamp)]]);
     assert!(receipt.success, "{}", receipt.output);
     let event = Rollup::BatchProven::decode_log(&receipt.logs[0]).unwrap();
-    assert_eq!((event.number, event.batchHash, event.stateRoot), (1, statement.hash(), draft.header.stateRoot));
+    assert_eq!(
+        (event.number, event.batchHash, event.stateRoot),
+        (1, statement.hash(), draft.header.stateRoot)
+    );
     assert_eq!(world.call(Rollup::stateRootCall {}), draft.header.stateRoot);
     assert!(world.call(Rollup::isFinalCall { number: 1 }));
     assert_eq!(world.counters(), (1, 1, 1));
@@ -219,7 +270,12 @@ fn segments_are_chained() {
     let (statement, previous_timestamp) = world.statement(&second);
     world.commit(&second);
     let (start, end) = (statement.start(previous_timestamp), statement.end());
-    let middle = BoundaryState { payload_offset: 500, block_open: true, transaction_number: 3, ..start };
+    let middle = BoundaryState {
+        payload_offset: 500,
+        block_open: true,
+        transaction_number: 3,
+        ..start
+    };
     let segments = vec![
         Rollup::Segment {
             k: K as u8 + 1,
@@ -244,20 +300,34 @@ fn segments_are_chained() {
         assert_eq!(world.counters(), (2, 0, 2));
         receipt
     };
-    let wrong_end = |given: &BoundaryState| Rollup::WrongEnd { expected: end.hash(), given: given.hash() };
+    let wrong_end = |given: &BoundaryState| Rollup::WrongEnd {
+        expected: end.hash(),
+        given: given.hash(),
+    };
     assert_error(&spoil(&|s| s.reverse()), wrong_end(&middle));
     assert_error(&spoil(&|s| s.truncate(1)), wrong_end(&middle));
     assert_eq!(spoil(&|s| drop(s.remove(0))).output, rejected());
     assert_eq!(spoil(&|s| s.push(segments[1].clone())).output, rejected());
     assert_eq!(spoil(&|s| s[0].end.0[31] ^= 1).output, rejected());
     assert!(!spoil(&|s| s[0].k -= 1).success);
-    assert_error(&spoil(&|s| s[0].k += 1), Rollup::UnknownShape { k: K as u8 + 2 });
-    assert_error(&spoil(&|s| s[0].k = K as u8 - 1), Rollup::UnknownShape { k: K as u8 - 1 });
+    assert_error(
+        &spoil(&|s| s[0].k += 1),
+        Rollup::UnknownShape { k: K as u8 + 2 },
+    );
+    assert_error(
+        &spoil(&|s| s[0].k = K as u8 - 1),
+        Rollup::UnknownShape { k: K as u8 - 1 },
+    );
     assert_error(&spoil(&|s| s.clear()), Rollup::NothingToProve {});
 
     let receipt = world.prove(1, proofs);
     assert!(receipt.success, "{}", receipt.output);
-    assert_eq!(Rollup::BatchProven::decode_log(&receipt.logs[1]).unwrap().segments, U256::from(2));
+    assert_eq!(
+        Rollup::BatchProven::decode_log(&receipt.logs[1])
+            .unwrap()
+            .segments,
+        U256::from(2)
+    );
     assert_eq!(world.counters(), (2, 2, 2));
 }
 
@@ -277,21 +347,41 @@ fn unproven_batches_can_be_reverted() {
     let event = Rollup::BatchesReverted::decode_log(&receipt.logs[0]).unwrap();
     assert_eq!((event.first, event.last, event.by), (1, 2, SEQUENCER));
     assert_eq!(world.counters(), (0, 0, 2));
-    assert_error(&world.prove(1, proof.clone()), Rollup::UnknownBatch { number: 1 });
+    assert_error(
+        &world.prove(1, proof.clone()),
+        Rollup::UnknownBatch { number: 1 },
+    );
 
     // The same batch again: everything is the same but the nonce, and the old proof no longer fits.
     world.commit(&draft);
     assert_eq!(world.prove(1, proof).output, rejected());
-    let (statement, previous_timestamp) = (BatchStatement { batch_nonce: 2, ..statement }, previous_timestamp);
-    assert_eq!(world.call(Rollup::batchHashCall { number: 1 }), statement.hash());
-    assert!(world.prove(1, vec![vec![whole(&statement, previous_timestamp)]]).success);
+    let (statement, previous_timestamp) = (
+        BatchStatement {
+            batch_nonce: 2,
+            ..statement
+        },
+        previous_timestamp,
+    );
+    assert_eq!(
+        world.call(Rollup::batchHashCall { number: 1 }),
+        statement.hash()
+    );
+    assert!(
+        world
+            .prove(1, vec![vec![whole(&statement, previous_timestamp)]])
+            .success
+    );
 
     // Proven ones stay; those after them may go.
     assert_error(
         &proven.send(SEQUENCER, &Rollup::revertBatchesCall { last: 0 }),
         Rollup::BatchIsFinal { number: 1 },
     );
-    assert!(proven.send(SEQUENCER, &Rollup::revertBatchesCall { last: 1 }).success);
+    assert!(
+        proven
+            .send(SEQUENCER, &Rollup::revertBatchesCall { last: 1 })
+            .success
+    );
     assert_eq!(proven.counters(), (1, 1, 2));
     assert_eq!(proven.next().header, Rollup::Header { ..second.header });
     for last in [1, 2, u64::MAX - 1] {
@@ -312,10 +402,20 @@ fn anyone_may_revert_after_the_timeout() {
     world.commit(&draft);
     world.l1.set_timestamp(NOW + TIMEOUT - 1);
     let revert = |last| Rollup::revertBatchesCall { last };
-    assert_error(&world.send(ANYONE, &revert(0)), Rollup::TooEarly { notBefore: NOW + TIMEOUT });
+    assert_error(
+        &world.send(ANYONE, &revert(0)),
+        Rollup::TooEarly {
+            notBefore: NOW + TIMEOUT,
+        },
+    );
     world.l1.set_timestamp(NOW + TIMEOUT);
     // The second has not waited long enough, but falls with the first.
-    assert_error(&world.send(ANYONE, &revert(1)), Rollup::TooEarly { notBefore: NOW + TIMEOUT + 10 });
+    assert_error(
+        &world.send(ANYONE, &revert(1)),
+        Rollup::TooEarly {
+            notBefore: NOW + TIMEOUT + 10,
+        },
+    );
     assert!(world.send(ANYONE, &revert(0)).success);
     assert_eq!(world.counters(), (0, 0, 2));
 }
@@ -336,37 +436,91 @@ fn headers_that_do_not_fit_the_chain() {
         assert_eq!(receipt.output, Bytes::from(error()), "{draft:?}");
     };
     let h = &good.header;
-    refused(&|d| d.header.version = 2, &|| Rollup::WrongVersion { expected: 1, given: 2 }.abi_encode());
-    refused(&|d| d.header.version = 0, &|| Rollup::WrongVersion { expected: 1, given: 0 }.abi_encode());
+    refused(&|d| d.header.version = 2, &|| {
+        Rollup::WrongVersion {
+            expected: 1,
+            given: 2,
+        }
+        .abi_encode()
+    });
+    refused(&|d| d.header.version = 0, &|| {
+        Rollup::WrongVersion {
+            expected: 1,
+            given: 0,
+        }
+        .abi_encode()
+    });
     // A replay and a gap.
-    refused(&|d| *d = draft.clone(), &|| Rollup::WrongBatchNumber { expected: 2, given: 1 }.abi_encode());
-    refused(&|d| d.header.number = 3, &|| Rollup::WrongBatchNumber { expected: 2, given: 3 }.abi_encode());
+    refused(&|d| *d = draft.clone(), &|| {
+        Rollup::WrongBatchNumber {
+            expected: 2,
+            given: 1,
+        }
+        .abi_encode()
+    });
+    refused(&|d| d.header.number = 3, &|| {
+        Rollup::WrongBatchNumber {
+            expected: 2,
+            given: 3,
+        }
+        .abi_encode()
+    });
     for given in [h.firstBlock - 1, h.firstBlock + 1] {
         refused(&|d| d.header.firstBlock = given, &|| {
-            Rollup::WrongFirstBlock { expected: h.firstBlock, given }.abi_encode()
+            Rollup::WrongFirstBlock {
+                expected: h.firstBlock,
+                given,
+            }
+            .abi_encode()
         });
     }
-    refused(&|d| d.header.lastBlock = h.firstBlock - 1, &|| Rollup::NoBlock {}.abi_encode());
+    refused(&|d| d.header.lastBlock = h.firstBlock - 1, &|| {
+        Rollup::NoBlock {}.abi_encode()
+    });
     let given = B256::repeat_byte(0x77);
     refused(&|d| d.header.previousStateRoot = given, &|| {
-        Rollup::WrongPreviousState { expected: h.previousStateRoot, given }.abi_encode()
+        Rollup::WrongPreviousState {
+            expected: h.previousStateRoot,
+            given,
+        }
+        .abi_encode()
     });
     refused(&|d| d.header.previousBlockHash = given, &|| {
-        Rollup::WrongPreviousBlock { expected: h.previousBlockHash, given }.abi_encode()
+        Rollup::WrongPreviousBlock {
+            expected: h.previousBlockHash,
+            given,
+        }
+        .abi_encode()
     });
     let previous = draft.header.lastTimestamp;
     refused(&|d| d.header.lastTimestamp = previous - 1, &|| {
-        Rollup::TimestampBackwards { previous, given: previous - 1 }.abi_encode()
+        Rollup::TimestampBackwards {
+            previous,
+            given: previous - 1,
+        }
+        .abi_encode()
     });
     let latest = NOW + 900;
     refused(&|d| d.header.lastTimestamp = latest + 1, &|| {
-        Rollup::TimestampInFuture { latest, given: latest + 1 }.abi_encode()
+        Rollup::TimestampInFuture {
+            latest,
+            given: latest + 1,
+        }
+        .abi_encode()
     });
-    refused(&|d| d.payload = Bytes::new(), &|| Rollup::WrongPayloadLength { length: U256::ZERO }.abi_encode());
+    refused(&|d| d.payload = Bytes::new(), &|| {
+        Rollup::WrongPayloadLength { length: U256::ZERO }.abi_encode()
+    });
     refused(&|d| d.payload = vec![0; 120_001].into(), &|| {
-        Rollup::WrongPayloadLength { length: U256::from(120_001) }.abi_encode()
+        Rollup::WrongPayloadLength {
+            length: U256::from(120_001),
+        }
+        .abi_encode()
     });
-    let call = Rollup::commitBatchCall { header: good.header.clone(), payload: good.payload.clone() };
+    let call = Rollup::commitBatchCall {
+        header: good.header.clone(),
+        payload: good.payload.clone(),
+    };
     assert_error(&world.send(ANYONE, &call), Rollup::NotSequencer {});
 
     // The limits themselves are inside.
@@ -388,10 +542,16 @@ fn proofs_out_of_turn() {
     let (statement, previous_timestamp) = world.statement(&draft);
     let segment = whole(&statement, previous_timestamp);
     let proofs = vec![vec![segment.clone()]];
-    assert_error(&world.prove(1, proofs.clone()), Rollup::UnknownBatch { number: 1 });
+    assert_error(
+        &world.prove(1, proofs.clone()),
+        Rollup::UnknownBatch { number: 1 },
+    );
     world.commit(&draft);
     for given in [0, 2, u64::MAX] {
-        assert_error(&world.prove(given, proofs.clone()), Rollup::WrongBatchNumber { expected: 1, given });
+        assert_error(
+            &world.prove(given, proofs.clone()),
+            Rollup::WrongBatchNumber { expected: 1, given },
+        );
     }
     assert_error(&world.prove(1, vec![]), Rollup::NothingToProve {});
     assert_error(
@@ -399,7 +559,13 @@ fn proofs_out_of_turn() {
         Rollup::UnknownBatch { number: 2 },
     );
     assert!(world.prove(1, proofs.clone()).success);
-    assert_error(&world.prove(1, proofs), Rollup::WrongBatchNumber { expected: 2, given: 1 });
+    assert_error(
+        &world.prove(1, proofs),
+        Rollup::WrongBatchNumber {
+            expected: 2,
+            given: 1,
+        },
+    );
 }
 
 /// A proof made for one chain's batch, shown to a chain that differs from it in one field: refused.
@@ -417,25 +583,63 @@ fn a_proof_fits_one_statement_only() {
         world.commit(&draft);
         // As it is, and with the end that this chain expects.
         for end in [proof.end, end] {
-            let receipt = world.prove(1, vec![vec![Rollup::Segment { end, ..proof.clone() }]]);
+            let receipt = world.prove(
+                1,
+                vec![vec![Rollup::Segment {
+                    end,
+                    ..proof.clone()
+                }]],
+            );
             assert!(!receipt.success, "{name}");
             assert_eq!(world.counters(), (1, 0, 1), "{name}");
         }
     };
     let p = parameters;
     let other = B256::repeat_byte(0x99);
-    refused("chain id", RollupParameters { chain_id: 2027, ..p() }, &|_| {});
-    refused("previous state root", RollupParameters { state_root: other, ..p() }, &|_| {});
-    refused("previous block hash", RollupParameters { block_hash: other, ..p() }, &|_| {});
-    refused("previous timestamp", RollupParameters { timestamp: p().timestamp + 1, ..p() }, &|d| {
-        d.header.lastTimestamp -= 1;
-    });
+    refused(
+        "chain id",
+        RollupParameters {
+            chain_id: 2027,
+            ..p()
+        },
+        &|_| {},
+    );
+    refused(
+        "previous state root",
+        RollupParameters {
+            state_root: other,
+            ..p()
+        },
+        &|_| {},
+    );
+    refused(
+        "previous block hash",
+        RollupParameters {
+            block_hash: other,
+            ..p()
+        },
+        &|_| {},
+    );
+    refused(
+        "previous timestamp",
+        RollupParameters {
+            timestamp: p().timestamp + 1,
+            ..p()
+        },
+        &|d| {
+            d.header.lastTimestamp -= 1;
+        },
+    );
     refused("state root", p(), &|d| d.header.stateRoot = other);
     refused("block hash", p(), &|d| d.header.blockHash = other);
     refused("last block", p(), &|d| d.header.lastBlock += 1);
     refused("last timestamp", p(), &|d| d.header.lastTimestamp += 1);
-    refused("payload", p(), &|d| d.payload = [&d.payload[..999], &[0]].concat().into());
-    refused("payload length", p(), &|d| d.payload = [&d.payload[..], &[0]].concat().into());
+    refused("payload", p(), &|d| {
+        d.payload = [&d.payload[..999], &[0]].concat().into()
+    });
+    refused("payload length", p(), &|d| {
+        d.payload = [&d.payload[..], &[0]].concat().into()
+    });
 
     // The honest chain accepts it.
     let mut world = honest.clone();
@@ -456,42 +660,162 @@ fn a_statement_accepts_its_own_proof_only() {
     let with = |s: BatchStatement| s.segment_hash(&s.start(previous_timestamp), &s.end());
     let words = |version: u64| {
         let word = |v: u64| B256::from(U256::from(v));
-        let words = [statement::SEGMENT_DOMAIN, word(version), word(s.chain_id), s.hash(), start.hash(), end.hash()];
+        let words = [
+            statement::SEGMENT_DOMAIN,
+            word(version),
+            word(s.chain_id),
+            s.hash(),
+            start.hash(),
+            end.hash(),
+        ];
         keccak256(words.concat())
     };
     assert_eq!(words(PROTOCOL_VERSION), honest);
     for (name, hash) in [
         ("version", words(PROTOCOL_VERSION + 1)),
         ("chain id", with(BatchStatement { chain_id: 1, ..s })),
-        ("number", with(BatchStatement { batch_number: 2, ..s })),
-        ("nonce", with(BatchStatement { batch_nonce: 1, ..s })),
-        ("first block", with(BatchStatement { first_block: 2, ..s })),
+        (
+            "number",
+            with(BatchStatement {
+                batch_number: 2,
+                ..s
+            }),
+        ),
+        (
+            "nonce",
+            with(BatchStatement {
+                batch_nonce: 1,
+                ..s
+            }),
+        ),
+        (
+            "first block",
+            with(BatchStatement {
+                first_block: 2,
+                ..s
+            }),
+        ),
         ("last block", with(BatchStatement { last_block: 3, ..s })),
-        ("last timestamp", with(BatchStatement { last_timestamp: 1, ..s })),
-        ("previous state root", with(BatchStatement { previous_state_root: other, ..s })),
-        ("state root", with(BatchStatement { state_root: other, ..s })),
-        ("previous block hash", with(BatchStatement { previous_block_hash: other, ..s })),
-        ("block hash", with(BatchStatement { block_hash: other, ..s })),
-        ("payload hash", with(BatchStatement { payload_hash: other, ..s })),
-        ("queue index before", with(BatchStatement { previous_queue_index: 1, ..s })),
-        ("queue hash before", with(BatchStatement { previous_queue_hash: other, ..s })),
-        ("queue index", with(BatchStatement { queue_index: 1, ..s })),
-        ("queue hash", with(BatchStatement { queue_hash: other, ..s })),
-        ("withdrawal root", with(BatchStatement { withdrawal_root: other, ..s })),
-        ("start", s.segment_hash(&BoundaryState { gas_used: 1, ..start }, &end)),
-        ("end", s.segment_hash(&start, &BoundaryState { suspended: other, ..end })),
+        (
+            "last timestamp",
+            with(BatchStatement {
+                last_timestamp: 1,
+                ..s
+            }),
+        ),
+        (
+            "previous state root",
+            with(BatchStatement {
+                previous_state_root: other,
+                ..s
+            }),
+        ),
+        (
+            "state root",
+            with(BatchStatement {
+                state_root: other,
+                ..s
+            }),
+        ),
+        (
+            "previous block hash",
+            with(BatchStatement {
+                previous_block_hash: other,
+                ..s
+            }),
+        ),
+        (
+            "block hash",
+            with(BatchStatement {
+                block_hash: other,
+                ..s
+            }),
+        ),
+        (
+            "payload hash",
+            with(BatchStatement {
+                payload_hash: other,
+                ..s
+            }),
+        ),
+        (
+            "queue index before",
+            with(BatchStatement {
+                previous_queue_index: 1,
+                ..s
+            }),
+        ),
+        (
+            "queue hash before",
+            with(BatchStatement {
+                previous_queue_hash: other,
+                ..s
+            }),
+        ),
+        (
+            "queue index",
+            with(BatchStatement {
+                queue_index: 1,
+                ..s
+            }),
+        ),
+        (
+            "queue hash",
+            with(BatchStatement {
+                queue_hash: other,
+                ..s
+            }),
+        ),
+        (
+            "withdrawal root",
+            with(BatchStatement {
+                withdrawal_root: other,
+                ..s
+            }),
+        ),
+        (
+            "start",
+            s.segment_hash(
+                &BoundaryState {
+                    gas_used: 1,
+                    ..start
+                },
+                &end,
+            ),
+        ),
+        (
+            "end",
+            s.segment_hash(
+                &start,
+                &BoundaryState {
+                    suspended: other,
+                    ..end
+                },
+            ),
+        ),
         ("both exchanged", s.segment_hash(&end, &start)),
     ] {
-        let segment =
-            Rollup::Segment { k: K as u8, end: end.hash(), proof: segment_proof(Keys::small(), hash) };
+        let segment = Rollup::Segment {
+            k: K as u8,
+            end: end.hash(),
+            proof: segment_proof(Keys::small(), hash),
+        };
         let receipt = world.prove(1, vec![vec![segment]]);
         assert_eq!(receipt.output, rejected(), "{name}");
     }
     // Halves exchanged.
     let [hi, lo] = statement::public_values(honest);
-    let segment = Rollup::Segment { k: K as u8, end: end.hash(), proof: Keys::small().prove([lo, hi]).into() };
+    let segment = Rollup::Segment {
+        k: K as u8,
+        end: end.hash(),
+        proof: Keys::small().prove([lo, hi]).into(),
+    };
     assert_eq!(world.prove(1, vec![vec![segment]]).output, rejected());
-    assert!(world.prove(1, vec![vec![whole(&s, previous_timestamp)]]).success);
+    assert!(
+        world
+            .prove(1, vec![vec![whole(&s, previous_timestamp)]])
+            .success
+    );
 }
 
 #[test]
@@ -499,8 +823,11 @@ fn deployments_that_are_refused() {
     let small = Keys::small().code();
     let plan = Plan::new(parameters(), std::slice::from_ref(&small)).unwrap();
     let mut l1 = LocalL1::new(1, NOW);
-    let parts: Vec<_> =
-        plan.parts().into_iter().map(|init| l1.deploy(SENDER, init).unwrap().created.unwrap()).collect();
+    let parts: Vec<_> = plan
+        .parts()
+        .into_iter()
+        .map(|init| l1.deploy(SENDER, init).unwrap().created.unwrap())
+        .collect();
     // Each part replaced by another one: the code hash does not fit.
     for i in 0..parts.len() {
         let mut wrong = parts.clone();
@@ -512,20 +839,44 @@ fn deployments_that_are_refused() {
         assert_error(&receipt, Rollup::WrongCode { account: ANYONE });
     }
     for wrong in [
-        RollupParameters { sequencer: Address::ZERO, ..parameters() },
-        RollupParameters { chain_id: 0, ..parameters() },
+        RollupParameters {
+            sequencer: Address::ZERO,
+            ..parameters()
+        },
+        RollupParameters {
+            chain_id: 0,
+            ..parameters()
+        },
     ] {
         let plan = Plan::new(wrong, std::slice::from_ref(&small)).unwrap();
         let receipt = l1.deploy(SENDER, plan.rollup(&parts).unwrap()).unwrap();
         assert_error(&receipt, Rollup::WrongConfiguration {});
     }
-    assert!(matches!(plan.rollup(&parts[1..]), Err(PlanError::Addresses { .. })));
-    assert!(matches!(Plan::new(parameters(), &[]), Err(PlanError::Keys(0))));
-    assert!(matches!(Plan::new(parameters(), &vec![small.clone(); 7]), Err(PlanError::Keys(7))));
+    assert!(matches!(
+        plan.rollup(&parts[1..]),
+        Err(PlanError::Addresses { .. })
+    ));
+    assert!(matches!(
+        Plan::new(parameters(), &[]),
+        Err(PlanError::Keys(0))
+    ));
+    assert!(matches!(
+        Plan::new(parameters(), &vec![small.clone(); 7]),
+        Err(PlanError::Keys(7))
+    ));
     let mut other = small.clone();
     other.programs.pop();
-    assert!(matches!(Plan::new(parameters(), &[small.clone(), other]), Err(PlanError::ProgramsDiffer)));
-    let label = RollupParameters { srs_label: "x".repeat(32), ..parameters() };
-    assert!(matches!(Plan::new(label, &[small]), Err(PlanError::Label(32))));
+    assert!(matches!(
+        Plan::new(parameters(), &[small.clone(), other]),
+        Err(PlanError::ProgramsDiffer)
+    ));
+    let label = RollupParameters {
+        srs_label: "x".repeat(32),
+        ..parameters()
+    };
+    assert!(matches!(
+        Plan::new(label, &[small]),
+        Err(PlanError::Label(32))
+    ));
     assert!(contract_key::MAX_CODE_BYTES == 24_576);
 }

@@ -39,7 +39,10 @@ pub(crate) const SENDER: Address = address!("00000000000000000000000000000000000
 pub(crate) const NOW: u64 = 1_800_000_000;
 
 pub(crate) fn words(public: &[Fr]) -> Vec<U256> {
-    public.iter().map(|p| U256::from_le_bytes(p.to_bytes())).collect()
+    public
+        .iter()
+        .map(|p| U256::from_le_bytes(p.to_bytes()))
+        .collect()
 }
 
 pub(crate) fn prove<C: Circuit<Fr>>(
@@ -89,14 +92,25 @@ pub(crate) struct Chain {
 impl Chain {
     pub(crate) fn new() -> Self {
         let mut l1 = LocalL1::new(1, NOW);
-        let receipt = l1.deploy(SENDER, artifact::verifier().unwrap().bytecode).unwrap();
-        Self { l1, verifier: receipt.created.unwrap() }
+        let receipt = l1
+            .deploy(SENDER, artifact::verifier().unwrap().bytecode)
+            .unwrap();
+        Self {
+            l1,
+            verifier: receipt.created.unwrap(),
+        }
     }
 
     pub(crate) fn deploy_key(&mut self, key: &ContractKey) -> Vec<Address> {
         std::iter::once(&key.head)
             .chain(&key.programs)
-            .map(|code| self.l1.deploy(SENDER, creation_code(code)).unwrap().created.unwrap())
+            .map(|code| {
+                self.l1
+                    .deploy(SENDER, creation_code(code))
+                    .unwrap()
+                    .created
+                    .unwrap()
+            })
             .collect()
     }
 
@@ -106,7 +120,9 @@ impl Chain {
             instances: public.to_vec(),
             proof: proof.to_vec().into(),
         };
-        self.l1.call(SENDER, self.verifier, call.abi_encode().into()).expect("valid transaction")
+        self.l1
+            .call(SENDER, self.verifier, call.abi_encode().into())
+            .expect("valid transaction")
     }
 }
 
@@ -122,11 +138,20 @@ pub(crate) struct Keys {
 impl Keys {
     fn new(k: u32) -> Self {
         let params = ParamsKZG::<Bn256>::setup(k, StdRng::seed_from_u64(1));
-        let circuit = Synthetic { k, ..Synthetic::default() };
+        let circuit = Synthetic {
+            k,
+            ..Synthetic::default()
+        };
         let vk = keygen_vk(&params, &circuit).expect("verifying key");
         let pk = keygen_pk(&params, vk, &circuit).expect("proving key");
         let (key, figures) = contract_key::export(&params, pk.get_vk(), 2).expect("export");
-        Self { k, params, pk, key, figures }
+        Self {
+            k,
+            params,
+            pk,
+            key,
+            figures,
+        }
     }
 
     /// The key for 2^K rows.
@@ -142,7 +167,16 @@ impl Keys {
     }
 
     pub(crate) fn prove(&self, public: [Fr; 2]) -> Vec<u8> {
-        prove(&self.params, &self.pk, Synthetic { k: self.k, public, seed: 5 }, &[&public])
+        prove(
+            &self.params,
+            &self.pk,
+            Synthetic {
+                k: self.k,
+                public,
+                seed: 5,
+            },
+            &[&public],
+        )
     }
 
     pub(crate) fn code(&self) -> KeyCode {
@@ -187,17 +221,34 @@ impl Fixture {
         let proof = keys.prove(public);
         let mut chain = Chain::new();
         let key_contracts = chain.deploy_key(&keys.key);
-        let gas = chain.verify(&key_contracts, &proof, &words(&public)).gas_used;
-        Self { keys, figures: keys.figures, key: keys.key.clone(), public, proof, chain, key_contracts, gas }
+        let gas = chain
+            .verify(&key_contracts, &proof, &words(&public))
+            .gas_used;
+        Self {
+            keys,
+            figures: keys.figures,
+            key: keys.key.clone(),
+            public,
+            proof,
+            chain,
+            key_contracts,
+            gas,
+        }
     }
 
     pub(crate) fn verdict(&self, proof: &[u8], public: &[Fr]) -> Verdict {
-        let receipt = self.chain.verify(&self.key_contracts, proof, &words(public));
+        let receipt = self
+            .chain
+            .verify(&self.key_contracts, proof, &words(public));
         let exact = proof.len() == self.figures.proof_bytes;
         Verdict {
             halo2: exact && halo2_accepts(&self.keys.params, &self.keys.pk, &[public], proof),
             mirror: contract_key::verify_with_key_data(&self.key, proof, &words(public)),
-            contract: if receipt.success { Ok(()) } else { Err(receipt.output) },
+            contract: if receipt.success {
+                Ok(())
+            } else {
+                Err(receipt.output)
+            },
             gas: receipt.gas_used,
         }
     }
