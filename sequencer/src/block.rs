@@ -97,19 +97,8 @@ pub(crate) fn build<V: StateView>(
     pool: &Pool,
     check: &dyn ProvabilityCheck,
 ) -> Result<BuiltBlock, NodeError> {
-    let parent_hash = plan.parent.hash();
-    let context = next_context(plan)?;
-    let mut builder = Builder {
-        context,
-        check,
-        state: Overlay::new(state),
-        transactions: Vec::new(),
-        receipts: Vec::new(),
-        records: Vec::new(),
-        gas_used: 0,
-        logs: 0,
-    };
-    builder.open(&plan.parent, parent_hash)?;
+    let mut builder = Builder::new(plan, state, check)?;
+    let context = builder.context;
 
     let mut room = plan.room;
     room.payload_bytes = room.payload_bytes.saturating_sub(BLOCK_BYTES);
@@ -143,37 +132,89 @@ pub(crate) fn build<V: StateView>(
         }
     }
 
-    let Builder {
-        state,
-        transactions,
-        receipts,
-        records,
-        ..
-    } = builder;
-    let input = BlockInput {
-        number: context.number,
-        timestamp: context.timestamp,
-        gas_limit: context.gas_limit,
-        base_fee: context.base_fee,
-        coinbase: context.coinbase,
-        prev_randao: context.prevrandao,
-        transactions,
+    builder.finish(
+        &plan.parent,
+        Outcome {
+            payload_bytes: BLOCK_BYTES + full_room.payload_bytes - room.payload_bytes,
+            rows: check
+                .block_rows()
+                .saturating_add(full_room.rows - room.rows),
+            dropped,
+            batch_full,
+        },
+    )
+}
+
+/// A block of a payload, executed again: each rule holds, or the payload is refused.
+pub(crate) fn replay<V: StateView>(
+    chain_id: u64,
+    parent: &BlockHeader,
+    input: &BlockInput,
+    state: V,
+    check: &dyn ProvabilityCheck,
+) -> Result<BuiltBlock, NodeError> {
+    let refuse = |transaction: Option<usize>, reason: String| NodeError::Replay {
+        block: input.number,
+        transaction,
+        reason,
     };
-    rules::check_block(&plan.parent, &input)
-        .map_err(|error| NodeError::Inconsistent(error.to_string()))?;
-    let (touched, changes) = state.finish();
-    Ok(BuiltBlock {
-        block: Block::seal(input, parent_hash, receipts),
-        records,
-        touched,
-        changes,
-        payload_bytes: BLOCK_BYTES + full_room.payload_bytes - room.payload_bytes,
-        rows: check
-            .block_rows()
-            .saturating_add(full_room.rows - room.rows),
-        dropped,
-        batch_full,
-    })
+    rules::check_block(parent, input).map_err(|error| refuse(None, error.to_string()))?;
+    let plan = BlockPlan {
+        chain_id,
+        parent: *parent,
+        timestamp: input.timestamp,
+        coinbase: input.coinbase,
+        prev_randao: input.prev_randao,
+        room: Room {
+            payload_bytes: 0,
+            rows: 0,
+            transactions: 0,
+        },
+    };
+    let mut builder = Builder::new(&plan, state, check)?;
+    let mut rows = check.block_rows();
+    for (index, signed) in input.transactions.iter().enumerate() {
+        rules::check_transaction(
+            &signed.transaction,
+            chain_id,
+            input.base_fee,
+            input.gas_limit,
+            builder.gas_used,
+        )
+        .map_err(|error| refuse(Some(index), error.to_string()))?;
+        let sender = signed
+            .recover_sender()
+            .map_err(|error| refuse(Some(index), error.to_string()))?;
+        let transaction = PooledTransaction {
+            raw: signed.encode_2718().into(),
+            hash: signed.hash(),
+            signed: signed.clone(),
+            sender,
+            rows: 0,
+            arrival: 0,
+        };
+        let needed = builder
+            .push(&transaction)?
+            .map_err(|reason| refuse(Some(index), reason))?;
+        rows = rows.saturating_add(needed);
+    }
+    builder.finish(
+        parent,
+        Outcome {
+            payload_bytes: input.encoded_len(),
+            rows,
+            dropped: Vec::new(),
+            batch_full: false,
+        },
+    )
+}
+
+/// What [`BuiltBlock`] says besides the block and the state.
+struct Outcome {
+    payload_bytes: usize,
+    rows: u64,
+    dropped: Vec<(B256, String)>,
+    batch_full: bool,
 }
 
 /// Environment of the block after `plan.parent`.
@@ -203,7 +244,63 @@ struct Builder<'a, V> {
     logs: u64,
 }
 
-impl<V: StateView> Builder<'_, V> {
+impl<'a, V: StateView> Builder<'a, V> {
+    /// The block after `plan.parent`, without transactions yet.
+    fn new(plan: &BlockPlan, state: V, check: &'a dyn ProvabilityCheck) -> Result<Self, NodeError> {
+        let mut builder = Self {
+            context: next_context(plan)?,
+            check,
+            state: Overlay::new(state),
+            transactions: Vec::new(),
+            receipts: Vec::new(),
+            records: Vec::new(),
+            gas_used: 0,
+            logs: 0,
+        };
+        builder.open(&plan.parent, plan.parent.hash())?;
+        Ok(builder)
+    }
+
+    /// Seals the block.
+    fn finish(self, parent: &BlockHeader, outcome: Outcome) -> Result<BuiltBlock, NodeError> {
+        let Self {
+            context,
+            state,
+            transactions,
+            receipts,
+            records,
+            ..
+        } = self;
+        let input = BlockInput {
+            number: context.number,
+            timestamp: context.timestamp,
+            gas_limit: context.gas_limit,
+            base_fee: context.base_fee,
+            coinbase: context.coinbase,
+            prev_randao: context.prevrandao,
+            transactions,
+        };
+        rules::check_block(parent, &input)
+            .map_err(|error| NodeError::Inconsistent(error.to_string()))?;
+        let (touched, changes) = state.finish();
+        let Outcome {
+            payload_bytes,
+            rows,
+            dropped,
+            batch_full,
+        } = outcome;
+        Ok(BuiltBlock {
+            block: Block::seal(input, parent.hash(), receipts),
+            records,
+            touched,
+            changes,
+            payload_bytes,
+            rows,
+            dropped,
+            batch_full,
+        })
+    }
+
     /// What each block does before its transactions: the parent's hash goes into the history
     /// contract (EIP-2935). The coinbase is looked at even if nothing is paid to it.
     fn open(&mut self, parent: &BlockHeader, parent_hash: B256) -> Result<(), StoreError> {

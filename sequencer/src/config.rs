@@ -85,6 +85,8 @@ pub struct RpcLimits {
     pub connections: u32,
     /// Calls that execute in the EVM at the same time.
     pub executions: usize,
+    /// Transactions that may be on their way through the door at the same time.
+    pub submissions: usize,
     /// Blocks that one `eth_getLogs` may span.
     pub log_blocks: u64,
     /// Logs that one `eth_getLogs` may return.
@@ -103,6 +105,7 @@ impl Default for RpcLimits {
             batch_calls: 256,
             connections: 256,
             executions: 4,
+            submissions: 4_096,
             log_blocks: 100_000,
             logs: 10_000,
             allow_remote: false,

@@ -344,6 +344,16 @@ pub enum NodeError {
         /// What the EVM said.
         message: String,
     },
+    /// A payload that cannot be replayed on this chain.
+    #[error("the payload cannot be replayed: block {block}{}: {reason}", .transaction.map_or(String::new(), |index| format!(", transaction {index}")))]
+    Replay {
+        /// The block.
+        block: u64,
+        /// Index of the transaction in the block, if one is at fault.
+        transaction: Option<usize>,
+        /// Which rule it breaks.
+        reason: String,
+    },
     /// There is no such batch.
     #[error("unknown batch {0}")]
     UnknownBatch(u64),

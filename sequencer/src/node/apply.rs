@@ -15,10 +15,17 @@ use crate::{
 
 /// Makes a block durable, and takes its transactions out of the stored pool.
 pub(super) fn apply(db: &Db, built: &BuiltBlock, pool: &Pool) -> Result<(), NodeError> {
-    let header = &built.block.header;
     let writer = db.write()?;
+    apply_to(&writer, built, pool)?;
+    writer.commit()?;
+    Ok(())
+}
+
+/// The same in a write transaction that the caller commits.
+pub(super) fn apply_to(writer: &Writer, built: &BuiltBlock, pool: &Pool) -> Result<(), NodeError> {
+    let header = &built.block.header;
     for (address, before, after) in &built.changes.accounts {
-        set_account(&writer, header.number, *address, before, after)?;
+        set_account(writer, header.number, *address, before, after)?;
     }
     for ((address, slot), before, after) in &built.changes.storage {
         let key = slot_key(*address, *slot);
@@ -57,8 +64,7 @@ pub(super) fn apply(db: &Db, built: &BuiltBlock, pool: &Pool) -> Result<(), Node
     for (hash, record) in &built.records {
         writer.put_record(TRANSACTIONS, hash.as_slice(), record)?;
     }
-    remove_from_pool(&writer, built, pool)?;
-    writer.commit()?;
+    remove_from_pool(writer, built, pool)?;
     Ok(())
 }
 

@@ -6,9 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use alloy_primitives::{Address, B256};
+use alloy_primitives::{Address, B256, Bytes};
 use protocol::{
-    BlockHeader,
+    BlockHeader, Payload,
     payload::{BLOCK_BYTES, PAYLOAD_HEADER_BYTES},
 };
 
@@ -38,6 +38,8 @@ pub(super) enum Command {
     BuildBlock(Reply<BlockSummary>),
     /// Seal the open batch now, if it has blocks.
     SealBatch(Reply<Option<SealedBatch>>),
+    /// Rebuild the blocks of a payload and seal them.
+    Replay(Bytes, Reply<SealedBatch>),
     /// Anything else that writes: the closure runs between commands.
     Write(Box<dyn FnOnce(&Shared) + Send>),
     /// End the thread.
@@ -177,6 +179,7 @@ impl Core {
                             }))
                         }
                         Some(Command::SealBatch(reply)) => reply(self.seal()),
+                        Some(Command::Replay(payload, reply)) => reply(self.replay(&payload)),
                         Some(Command::Write(write)) => write(&self.shared),
                         Some(Command::Stop) => return false,
                         Some(Command::Submit(..)) | None => return true,
@@ -508,6 +511,58 @@ impl Core {
         // Nobody may be listening.
         let _ = self.shared.batches.send(batch.number());
         Ok(Some(batch))
+    }
+
+    /// Rebuilds the blocks of a payload in one write transaction, and seals them.
+    fn replay(&mut self, payload: &[u8]) -> Result<SealedBatch, NodeError> {
+        let refuse = |block: u64, reason: String| NodeError::Replay {
+            block,
+            transaction: None,
+            reason,
+        };
+        let next = self.tip.number + 1;
+        let payload = Payload::decode(payload).map_err(|error| refuse(next, error.to_string()))?;
+        if self.open.blocks > 0 {
+            return Err(refuse(
+                next,
+                format!(
+                    "blocks {} to {} are in no batch yet; seal them first",
+                    self.open.first, self.tip.number
+                ),
+            ));
+        }
+        let mut open = OpenBatch {
+            first: next,
+            ..OpenBatch::default()
+        };
+        let mut tip = self.tip;
+        let mut built = Vec::new();
+        let writer = self.shared.db.write()?;
+        for input in &payload.blocks {
+            let block = block::replay(
+                self.shared.rules.chain_id,
+                &tip,
+                input,
+                Latest(&writer),
+                &*self.shared.check,
+            )?;
+            apply::apply_to(&writer, &block, &self.shared.pool())?;
+            tip = block.block.header;
+            open.add(
+                block.payload_bytes as u64,
+                block.rows,
+                block.records.len() as u64,
+            );
+            built.push(block);
+        }
+        writer.commit()?;
+        for block in &built {
+            self.forget(block);
+        }
+        (self.tip, self.open) = (tip, open);
+        self.publish();
+        self.seal()?
+            .ok_or_else(|| NodeError::Inconsistent("a payload without blocks".to_owned()))
     }
 
     fn publish(&self) {

@@ -1,7 +1,7 @@
 //! The first commit of a store, and the check of a store that exists.
 
 use alloy_primitives::{B256, keccak256};
-use protocol::{Fr, Genesis, field, tree};
+use protocol::{Genesis, field, tree};
 
 use crate::{
     error::{NodeError, StoreError},
@@ -15,8 +15,7 @@ use crate::{
 pub(super) fn initialise(db: &Db, genesis: &Genesis) -> Result<(), NodeError> {
     let snapshot = db.read()?;
     let found = snapshot.get(META, meta::SCHEMA)?;
-    let (root, nodes) = state(genesis)?;
-    let expected = fingerprint(genesis, root);
+    let expected = fingerprint(genesis)?;
     let Some(version) = found else {
         if snapshot.latest_number()?.is_some() {
             return Err(snapshot
@@ -24,7 +23,7 @@ pub(super) fn initialise(db: &Db, genesis: &Genesis) -> Result<(), NodeError> {
                 .into());
         }
         drop(snapshot);
-        return write(db, genesis, root, &nodes, expected);
+        return write(db, genesis, expected);
     };
     let version = <[u8; 4]>::try_from(version.as_slice())
         .map(u32::from_be_bytes)
@@ -52,31 +51,17 @@ pub(super) fn initialise(db: &Db, genesis: &Genesis) -> Result<(), NodeError> {
     Ok(())
 }
 
-/// Hash of everything that a genesis determines: chain id, first header, state.
-fn fingerprint(genesis: &Genesis, root: Fr) -> B256 {
-    let parts = [
-        B256::from(alloy_primitives::U256::from(genesis.chain_id)),
-        genesis.header().hash(),
-        field::to_bytes(&root),
-    ];
-    keccak256(parts.concat())
+/// Hash of everything in a genesis, whose normal form has one encoding in JSON.
+fn fingerprint(genesis: &Genesis) -> Result<B256, NodeError> {
+    let json =
+        serde_json::to_vec(genesis).map_err(|error| NodeError::Genesis(error.to_string()))?;
+    Ok(keccak256(json))
 }
 
-type Nodes = Vec<(Fr, tree::Node)>;
-
-fn state(genesis: &Genesis) -> Result<(Fr, Nodes), NodeError> {
-    let update = tree::update(&tree::MemoryStore::new(), tree::EMPTY, &genesis.leaves())
-        .map_err(|error| NodeError::Genesis(error.to_string()))?;
-    Ok((update.root, update.nodes))
-}
-
-fn write(
-    db: &Db,
-    genesis: &Genesis,
-    root: Fr,
-    nodes: &Nodes,
-    fingerprint: B256,
-) -> Result<(), NodeError> {
+fn write(db: &Db, genesis: &Genesis, fingerprint: B256) -> Result<(), NodeError> {
+    let tree::Update { root, nodes } =
+        tree::update(&tree::MemoryStore::new(), tree::EMPTY, &genesis.leaves())
+            .map_err(|error| NodeError::Genesis(error.to_string()))?;
     let writer = db.write()?;
     for (address, account) in &genesis.accounts {
         let record = encode(&account.record()).map_err(NodeError::Inconsistent)?;
@@ -96,7 +81,7 @@ fn write(
             )?;
         }
     }
-    for (hash, node) in nodes {
+    for (hash, node) in &nodes {
         writer.put(NODES, field::to_bytes(hash).as_slice(), &node.to_bytes())?;
     }
     let header = genesis.header();

@@ -289,6 +289,18 @@ impl Node {
         self.ask(Command::SealBatch)
     }
 
+    /// Rebuilds the blocks of a batch from its payload alone, as it was sent to L1, and seals them as the
+    /// next batch: with the genesis and all payloads in order, the whole chain comes back. Either all
+    /// blocks are applied or none. Blocks.
+    ///
+    /// # Errors
+    /// [`NodeError::Replay`] when the payload does not decode, does not follow the last sealed batch
+    /// or breaks a rule; or when the store fails.
+    pub fn replay_batch(&self, payload: impl Into<Bytes>) -> Result<SealedBatch, NodeError> {
+        let payload = payload.into();
+        self.ask(|reply| Command::Replay(payload, reply))
+    }
+
     /// Blocks as they are built.
     pub fn subscribe_blocks(&self) -> broadcast::Receiver<BlockSummary> {
         self.inner.shared.blocks.subscribe()

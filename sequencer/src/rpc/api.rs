@@ -175,6 +175,10 @@ pub trait HallmarkApi {
     #[method(name = "getBatch")]
     async fn get_batch(&self, batch: BatchSelector) -> RpcResult<RpcBatch>;
 
+    /// What a prover needs to prove a batch: the bytes of a batch file.
+    #[method(name = "getBatchFile")]
+    async fn get_batch_file(&self, batch: BatchSelector) -> RpcResult<Bytes>;
+
     /// The proof of a batch: one entry for each segment that is finished.
     #[method(name = "getProof")]
     async fn get_proof(&self, batch: BatchSelector) -> RpcResult<RpcProof>;

@@ -229,6 +229,11 @@ impl EthApiServer for Rpc {
     }
 
     async fn send_raw_transaction(&self, bytes: Bytes) -> RpcResult<B256> {
+        let _permit = self.submissions.try_acquire().map_err(|_| {
+            let message =
+                "limit exceeded: the node is busy with other transactions; send this one again";
+            RpcError::new(LIMIT, message)
+        })?;
         Ok(self
             .node
             .submit_async(bytes)

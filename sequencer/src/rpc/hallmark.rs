@@ -64,6 +64,14 @@ impl HallmarkApiServer for Rpc {
         .await
     }
 
+    async fn get_batch_file(&self, batch: BatchSelector) -> RpcResult<Bytes> {
+        self.read(move |node, snapshot| {
+            let number = find(snapshot, batch)?.number();
+            Ok(node.batch_file(number)?.into())
+        })
+        .await
+    }
+
     async fn get_proof(&self, batch: BatchSelector) -> RpcResult<RpcProof> {
         self.read(move |_, snapshot| {
             let batch = find(snapshot, batch)?;

@@ -64,6 +64,7 @@ impl RpcHandle {
 struct Rpc {
     node: Node,
     executions: Arc<Semaphore>,
+    submissions: Arc<Semaphore>,
 }
 
 impl Rpc {
@@ -144,6 +145,7 @@ pub(crate) async fn start(node: Node, address: SocketAddr) -> Result<RpcHandle, 
     let rpc = Rpc {
         node,
         executions: Arc::new(Semaphore::new(limits.executions.max(1))),
+        submissions: Arc::new(Semaphore::new(limits.submissions.max(1))),
     };
     let mut module = RpcModule::new(());
     for methods in [
