@@ -116,8 +116,8 @@ fn child() {
                     "eth_getTransactionCount",
                     json!([sender, "pending"]),
                 );
-                let mut nonce = next.as_str().unwrap().parse::<U256>().unwrap().to::<u64>();
-                loop {
+                let first = next.as_str().unwrap().parse::<U256>().unwrap().to::<u64>();
+                for nonce in first.. {
                     let raw = sign(&key(index), transfer(nonce, RECIPIENT, 1));
                     let hash = rpc_ok(
                         address,
@@ -125,7 +125,6 @@ fn child() {
                         json!([hex::encode_prefixed(&raw)]),
                     );
                     say(&format!("accepted {}", hash.as_str().unwrap()));
-                    nonce += 1;
                 }
             })
         })
