@@ -11,6 +11,7 @@ pub mod secp;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tree;
 
 pub use halo2_proofs::halo2curves::bn256::Fr;
 

@@ -4,7 +4,7 @@ use crate::{
     Fr,
     buses::Buses,
     framework::{
-        Cell, KindId, Machine, MachineBuilder, State, checker, circuit::MachineCircuit,
+        BusKind, Cell, KindId, Machine, MachineBuilder, State, checker, circuit::MachineCircuit,
         table::Table,
     },
 };
@@ -78,6 +78,41 @@ pub(crate) fn operations(machine: &Arc<Machine>) -> usize {
         number(p, &mut seen, &mut ops);
     }
     ops
+}
+
+/// What a chip adds to a machine whose every slot is in use already: field operations and queries of advice columns.
+pub(crate) fn marginal_costs<C>(
+    define: impl FnOnce(&mut MachineBuilder, &Buses) -> C,
+) -> [String; 2] {
+    let busy = |b: &mut MachineBuilder| {
+        let range = crate::tables::range13(b);
+        let bus = b.bus("test.busy", BusKind::Fact, 12);
+        let mut k = b.kind("test.busy", 1);
+        let cells = k.lookups("v", 0, range, crate::LAYOUT.narrow);
+        for i in 0..40 {
+            k.constrain("busy", cells[i % 33]);
+        }
+        for _ in 0..crate::LAYOUT.wide {
+            k.require(bus, 1, cells[..12].iter().map(|c| c.expr()).collect());
+        }
+        k.finish();
+    };
+    let (without, ..) = machine_with(|b, _| busy(b));
+    let (with, ..) = machine_with(|b, buses| {
+        busy(b);
+        define(b, buses);
+    });
+    let queries = |m: &Arc<Machine>| m.constraint_system().advice_queries().len();
+    [
+        format!(
+            "field operations: {}",
+            operations(&with) - operations(&without)
+        ),
+        format!(
+            "queries of advice columns: {}",
+            queries(&with) - queries(&without)
+        ),
+    ]
 }
 
 /// Panics unless the lines are those of `circuits/golden/NAME.txt`; with the variable `UPDATE_GOLDEN` set it writes them.
