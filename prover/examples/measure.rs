@@ -2,22 +2,41 @@
 //! `cargo run --release -p prover --features measure --example measure -- K [DIRECTORY]`.
 
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::Instant;
 
 use halo2_proofs::SerdeFormat;
-use halo2_proofs::halo2curves::bn256::Fr;
+use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_proofs::plonk::ProvingKey as Halo2Key;
 use prover::progress::Silent;
 use prover::synthetic::Synthetic;
 use prover::{
-    Calibration, KeyStore, ProvableCircuit, ProvingKey, SrsStore, Update, VerifyingKey, circuit,
-    memory, prove,
+    Calibration, KeyStore, ProvableCircuit, ProvingKey, SrsStore, Stage, Update, VerifyingKey,
+    circuit, memory, prove,
 };
 
+/// Seconds of processor time that this process has used on all cores.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // User and system ticks of 10 ms are the 14th and 15th field; the second one is in parentheses.
+    let after = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = after
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|t| t.parse::<u64>().ok())
+        .sum();
+    ticks as f64 / 100.0
+}
+
 fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
-    let start = Instant::now();
+    let (start, processor) = (Instant::now(), processor_seconds());
     let result = work();
-    println!("{what:<28} {:8.2} s", start.elapsed().as_secs_f64());
+    println!(
+        "{what:<28} {:8.2} s {:8.2} core-s",
+        start.elapsed().as_secs_f64(),
+        processor_seconds() - processor
+    );
     result
 }
 
@@ -65,7 +84,7 @@ fn main() {
     timed("proving key, read", || {
         let mut from =
             std::io::BufReader::with_capacity(1 << 20, std::fs::File::open(&file).expect("file"));
-        Halo2Key::read::<_, Synthetic>(
+        Halo2Key::<G1Affine>::read::<_, Synthetic>(
             &mut from,
             SerdeFormat::RawBytesUnchecked,
             Default::default(),
@@ -76,23 +95,39 @@ fn main() {
 
     let calibration = Calibration::none();
     let budget = prover::Budget::of(&synthetic, &calibration);
-    println!("{budget}");
+    println!("{budget}\n{:?}", budget.work);
     memory::reset_peak();
-    let (plan, _) = calibration.plan(Synthetic::NAME, budget.advice_columns, k);
+    let (plan, _) = calibration.plan(Synthetic::NAME, &budget.work, k);
     let public = synthetic.public;
-    let progress = |update: &Update| eprintln!("  {update}");
+    let stages = Mutex::new(Vec::<(Stage, f64)>::new());
+    let progress = |update: &Update| {
+        let mut stages = stages.lock().expect("no panic");
+        if stages
+            .last()
+            .is_none_or(|(stage, _)| *stage != update.stage)
+        {
+            stages.push((update.stage, processor_seconds()));
+        }
+    };
     let proof = timed("proof", || {
         prove(&srs, &key, || Ok(synthetic), &public, "", &plan, &progress)
     })
     .expect("proof");
     let cells = budget.advice_columns as f64 * f64::from(1u32 << k);
-    let threads = rayon::current_num_threads() as f64;
-    for (stage, time) in &proof.timings {
-        let each = time.as_secs_f64() * 1e9 * threads / cells;
+    let stages = stages.into_inner().expect("no panic");
+    let ends = stages
+        .iter()
+        .skip(1)
+        .map(|(_, at)| *at)
+        .chain([processor_seconds()]);
+    for ((stage, begin), end) in stages.iter().zip(ends) {
+        let wall = proof.timings.iter().find(|(s, _)| s == stage);
+        let wall = wall.map_or(0.0, |(_, time)| time.as_secs_f64());
+        let spent = end - begin;
         println!(
-            "  {:<26} {:8.2} s {each:8.0} core-ns a cell",
+            "  {:<26} {wall:8.2} s {spent:8.2} core-s {:8.0} core-ns a cell",
             format!("{stage:?}"),
-            time.as_secs_f64()
+            spent * 1e9 / cells
         );
     }
     if let Some(peak) = memory::peak() {

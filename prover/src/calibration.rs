@@ -2,6 +2,10 @@
 //!
 //! Only estimates depend on it. A missing, damaged or foreign file means that the defaults are used.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,6 +13,10 @@ use std::time::Duration;
 use bincode::config::{self, Config};
 use bincode::{Decode, Encode};
 
+use halo2_proofs::halo2curves::bn256::Fr;
+use halo2_proofs::plonk::ConstraintSystem;
+
+use crate::circuit::{self, ProvableCircuit};
 use crate::files;
 use crate::progress::Stage;
 
@@ -23,17 +31,102 @@ pub const PROOF_STAGES: [Stage; 7] = [
     Stage::Verify,
 ];
 
-/// Default nanoseconds of one core for each stage per advice cell, measured on the synthetic circuit (see the book).
-const DEFAULT_PER_CELL: [f64; 7] = [100.0, 2000.0, 900.0, 2600.0, 100.0, 900.0, 0.5];
-
 const MAX_FILE: u64 = 1 << 16;
 const MAX_ENTRIES: usize = 64;
+
+/// What of a circuit decides how long its proofs take, for a given number of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Work {
+    /// First-phase advice columns.
+    pub first_phase: u32,
+    /// Second-phase advice columns.
+    pub second_phase: u32,
+    /// Fixed columns.
+    pub fixed: u32,
+    /// Field operations of all constraints on one row, equal subexpressions counted once.
+    pub operations: u32,
+}
+
+impl Work {
+    /// The work of `circuit`; its witness does not matter.
+    pub fn of<C: ProvableCircuit>(circuit: &C) -> Self {
+        Self::of_constraint_system(&circuit::constraint_system(circuit))
+    }
+
+    pub(crate) fn of_constraint_system(cs: &ConstraintSystem<Fr>) -> Self {
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let phases = cs.advice_column_phase();
+        let second = phases.iter().filter(|phase| **phase > 0).count();
+        Self {
+            first_phase: count(phases.len() - second),
+            second_phase: count(second),
+            fixed: count(cs.num_fixed_columns()),
+            operations: count(operations(cs)),
+        }
+    }
+
+    /// Default nanoseconds of one core per row for each of [`PROOF_STAGES`], measured on the synthetic circuit (see the
+    /// book). The quotient's are five Fourier transforms a column and four evaluations of the constraints.
+    fn default_per_row(&self) -> [f64; 7] {
+        let [first, second, fixed, operations] = [
+            self.first_phase,
+            self.second_phase,
+            self.fixed,
+            self.operations,
+        ]
+        .map(f64::from);
+        let advice = first + second;
+        [
+            100.0 * advice,
+            2700.0 * first,
+            9300.0 * second,
+            2000.0 * (advice + fixed) + 4.0 * 35.0 * operations,
+            65.0 * advice,
+            305.0 * advice,
+            100.0,
+        ]
+    }
+}
+
+/// Counts the distinct sums, products and negations in the gates, and the folding of the gates into one.
+fn operations(cs: &ConstraintSystem<Fr>) -> usize {
+    let seen = RefCell::new(HashSet::new());
+    let leaf = |kind: u8, what: &dyn Debug| hash(&(kind, format!("{what:?}")));
+    let operation = |node: u64| {
+        seen.borrow_mut().insert(node);
+        node
+    };
+    let pair = |kind: u8, a: u64, b: u64| operation(hash(&(kind, a.min(b), a.max(b))));
+    let mut folds = 0;
+    for polynomial in cs.gates().iter().flat_map(|gate| gate.polynomials()) {
+        folds += 2;
+        polynomial.evaluate(
+            &|c| leaf(0, &c),
+            &|c| leaf(1, &c),
+            &|q| leaf(2, &(q.column_index(), q.rotation())),
+            &|q| leaf(3, &(q.column_index(), q.rotation())),
+            &|q| leaf(4, &(q.column_index(), q.rotation())),
+            &|c| leaf(5, &c.index()),
+            &|a| operation(hash(&(6u8, a))),
+            &|a, b| pair(7, a, b),
+            &|a, b| pair(8, a, b),
+            &|a, c| operation(hash(&(9u8, a, format!("{c:?}")))),
+        );
+    }
+    seen.into_inner().len() + folds
+}
+
+fn hash(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
 
 /// Measured nanoseconds per row of each stage of one circuit on a number of threads.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 struct Entry {
     circuit: String,
-    advice_columns: u32,
+    work: Work,
     threads: u32,
     per_row: [f64; 7],
 }
@@ -81,18 +174,16 @@ impl Calibration {
         }
     }
 
-    /// Expected seconds of each stage of a proof of `2^k` rows and `advice_columns`, and whether they come from
-    /// measurements of this circuit on this machine.
-    pub fn plan(&self, circuit: &str, advice_columns: usize, k: u32) -> (Vec<(Stage, f64)>, bool) {
+    /// Expected seconds of each stage of a proof of `2^k` rows, and whether they come from measurements of this circuit
+    /// on this machine.
+    pub fn plan(&self, circuit: &str, work: &Work, k: u32) -> (Vec<(Stage, f64)>, bool) {
         let rows = (1u64 << k.min(32)) as f64;
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = entries.iter().find(|e| {
-            e.circuit == circuit
-                && e.advice_columns as usize == advice_columns
-                && e.threads == threads()
-        });
+        let known = entries
+            .iter()
+            .find(|e| e.circuit == circuit && e.work == *work && e.threads == threads());
         let per_row = known.map_or_else(
-            || DEFAULT_PER_CELL.map(|ns| ns * advice_columns as f64 / f64::from(threads())),
+            || work.default_per_row().map(|ns| ns / f64::from(threads())),
             |entry| entry.per_row,
         );
         let plan = PROOF_STAGES
@@ -104,15 +195,9 @@ impl Calibration {
     }
 
     /// Takes in the time of each stage of a finished proof. A failure to keep it is reported through `tracing` only.
-    pub fn record(
-        &self,
-        circuit: &str,
-        advice_columns: usize,
-        k: u32,
-        timings: &[(Stage, Duration)],
-    ) {
+    pub fn record(&self, circuit: &str, work: &Work, k: u32, timings: &[(Stage, Duration)]) {
         let rows = (1u64 << k.min(32)) as f64;
-        let (plan, known) = self.plan(circuit, advice_columns, k);
+        let (plan, known) = self.plan(circuit, work, k);
         let mut per_row = [0.0; 7];
         for (slot, (stage, seconds)) in per_row.iter_mut().zip(plan) {
             let expected = seconds * 1e9 / rows;
@@ -130,15 +215,13 @@ impl Calibration {
                 });
         }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let columns = u32::try_from(advice_columns).unwrap_or(u32::MAX);
-        entries.retain(|e| {
-            (e.circuit.as_str(), e.advice_columns, e.threads) != (circuit, columns, threads())
-        });
+        // What was measured of an earlier form of the circuit is of no use.
+        entries.retain(|e| e.circuit != circuit || (e.work == *work && e.threads != threads()));
         entries.insert(
             0,
             Entry {
                 circuit: circuit.to_owned(),
-                advice_columns: columns,
+                work: *work,
                 threads: threads(),
                 per_row,
             },
@@ -159,6 +242,16 @@ impl Calibration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::toy::{Shape, Toy};
+
+    fn work(first_phase: u32) -> Work {
+        Work {
+            first_phase,
+            second_phase: 2,
+            fixed: 3,
+            operations: 100,
+        }
+    }
 
     fn total(plan: &[(Stage, f64)]) -> f64 {
         plan.iter().map(|(_, s)| s).sum()
@@ -170,28 +263,43 @@ mod tests {
     fn a_measurement_replaces_the_default_and_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let calibration = Calibration::load(dir.path());
-        assert!(!calibration.plan("c", 10, 10).1);
-        calibration.record(
-            "c",
-            10,
-            10,
-            &PROOF_STAGES.map(|s| (s, Duration::from_secs(2))),
-        );
+        assert!(!calibration.plan("c", &work(10), 10).1);
+        let timings = PROOF_STAGES.map(|s| (s, Duration::from_secs(2)));
+        calibration.record("c", &work(10), 10, &timings);
         let again = Calibration::load(dir.path());
-        let (plan, known) = again.plan("c", 10, 11);
+        let (plan, known) = again.plan("c", &work(10), 11);
         assert!(known);
         assert!(
             (total(&plan) - 28.0).abs() < 1e-6,
             "twice the rows, twice the time"
         );
-        assert!(!again.plan("c", 11, 10).1 && !again.plan("d", 10, 10).1);
+        assert!(!again.plan("c", &work(11), 10).1 && !again.plan("d", &work(10), 10).1);
     }
 
     #[test]
     fn more_rows_and_columns_take_longer() {
         let none = Calibration::none();
-        let seconds = |columns, k| total(&none.plan("c", columns, k).0);
+        let seconds = |columns, k| total(&none.plan("c", &work(columns), k).0);
         assert!(seconds(80, 16) > seconds(80, 15) && seconds(80, 16) > seconds(40, 16));
+    }
+
+    #[test]
+    fn equal_subexpressions_are_one_operation() {
+        let of = |width| {
+            Work::of(
+                &Toy::new(Shape {
+                    width,
+                    ..Shape::default()
+                })
+                .0,
+            )
+        };
+        let (one, two) = (of(1), of(2));
+        assert_eq!((one.first_phase, one.second_phase, one.fixed), (2, 2, 4));
+        assert_eq!((two.first_phase, two.second_phase, two.fixed), (4, 4, 4));
+        // The second copy shares four operations with the first: the table's negation, its sum with the challenge, and the
+        // negations of the two public values.
+        assert_eq!(two.operations, 2 * one.operations - 4);
     }
 
     // NEGATIVE
@@ -199,25 +307,21 @@ mod tests {
     #[test]
     fn a_damaged_file_gives_the_defaults() {
         let dir = tempfile::tempdir().unwrap();
-        Calibration::load(dir.path()).record(
-            "c",
-            10,
-            10,
-            &[(Stage::Quotient, Duration::from_secs(5))],
-        );
+        let timings = [(Stage::Quotient, Duration::from_secs(5))];
+        Calibration::load(dir.path()).record("c", &work(10), 10, &timings);
         let path = dir.path().join("calibration.bin");
         let mut bytes = std::fs::read(&path).unwrap();
         bytes[3] ^= 1;
         std::fs::write(&path, bytes).unwrap();
-        assert!(!Calibration::load(dir.path()).plan("c", 10, 10).1);
+        assert!(!Calibration::load(dir.path()).plan("c", &work(10), 10).1);
         let nan = vec![Entry {
             circuit: "c".into(),
-            advice_columns: 10,
+            work: work(10),
             threads: threads(),
             per_row: [f64::NAN; 7],
         }];
         let bytes = bincode::encode_to_vec(nan, encoding()).unwrap();
         files::write_checked(&path, |w| w.write_all(&bytes)).unwrap();
-        assert!(!Calibration::load(dir.path()).plan("c", 10, 10).1);
+        assert!(!Calibration::load(dir.path()).plan("c", &work(10), 10).1);
     }
 }

@@ -279,8 +279,8 @@ impl Prover {
         announce(segment.id, &budget);
         budget.check()?;
         let loaded = self.load(&segment.blank, &setup)?;
-        let columns = budget.advice_columns;
-        let (plan, _) = self.calibration.plan(C::NAME, columns, segment.blank.k());
+        let work = budget.work;
+        let (plan, _) = self.calibration.plan(C::NAME, &work, segment.blank.k());
         let begun = Instant::now();
         let build = || (segment.build)().map_err(ProveError::Witness);
         let proof = prove::prove(
@@ -298,7 +298,7 @@ impl Prover {
         })?;
         let seconds = begun.elapsed().as_secs_f64();
         self.calibration
-            .record(C::NAME, columns, segment.blank.k(), &proof.timings);
+            .record(C::NAME, &work, segment.blank.k(), &proof.timings);
         let verifying = loaded.key.verifying();
         let file = ProofFile {
             k: verifying.k(),

@@ -320,3 +320,29 @@ proptest::proptest! {
         }
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(64))]
+    #[test]
+    fn verifying_is_total(seed: u64, fill: bool) {
+        use rand::{RngCore, SeedableRng};
+        static KEY: std::sync::LazyLock<(Vec<Fr>, Vec<u8>, ProvingKey)> = std::sync::LazyLock::new(|| {
+            let (srs, key) = key(Shape::default());
+            let (public, bytes) = proof(&srs, &key, Shape::default());
+            (public, bytes, key)
+        });
+        let (public, good, key) = &*KEY;
+        let mut rng = rand::rngs::StdRng::seed_from_u64(seed);
+        let mut bytes = good.clone();
+        let start = rng.next_u64() as usize % bytes.len();
+        if fill {
+            rng.fill_bytes(&mut bytes[start..]);
+        } else {
+            // A point or scalar of the proof in another's place.
+            let from = rng.next_u64() as usize % (good.len() / 32) * 32;
+            let to = rng.next_u64() as usize % (good.len() / 32) * 32;
+            bytes.copy_within(from..from + 32, to);
+        }
+        proptest::prop_assert_eq!(key.verifying().verify(public, &bytes).is_ok(), bytes == *good);
+    }
+}
