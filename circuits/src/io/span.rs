@@ -88,7 +88,7 @@ fn unscale() -> Fr {
 
 pub(super) fn define(b: &mut MachineBuilder, buses: &Buses) -> SpanKind {
     let range = range13(b);
-    let bus = b.bus("span", BusKind::Fact, 5);
+    let bus = b.bus("io.span", BusKind::Fact, 5);
     let mut k = b.kind("io.span", 1);
     let c = Columns::declare(&mut k, range);
     let last = GROUP_BYTES - 1;

@@ -65,6 +65,12 @@ fn golden_costs() {
         "queries of advice columns of both: {}",
         queries(&both) - queries(&bare)
     ));
+    let evaluations = |m: &Arc<Machine>| m.circuit_cost().evaluations;
+    lines.push(format!(
+        "evaluations of both: {} (of a start row alone: {})",
+        evaluations(&both),
+        evaluations(&bare)
+    ));
     assert_golden("io", &lines);
 }
 
