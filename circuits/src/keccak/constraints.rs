@@ -329,8 +329,9 @@ pub(super) fn theta(
 
     for j in 0..5 {
         let lane = c.even[j];
-        // 8^64 B = sum_t [t] 8^r (E + (8^64 - 1) low part) + (8^115 - 8^51) cut, the low part whole chunks only.
-        let turn: [Expr; 5] = std::array::from_fn(|t| &is[t] * digit(RHO[(j + t) % 5 + 5 * j]));
+        // B = sum_t [t] 8^(r - 64) (E + (8^64 - 1) low) + (8^51 - 8^-13) cut, where low is whole chunks.
+        let turn: [Expr; 5] =
+            std::array::from_fn(|t| &is[t] * (digit(RHO[(j + t) % 5 + 5 * j]) * invert(digit(64))));
         let all: Expr = turn.iter().cloned().sum();
         let mut low = Expr::zero();
         for n in 1..5 {
@@ -342,12 +343,12 @@ pub(super) fn theta(
                 low = low + here.into_iter().cloned().sum::<Expr>() * lane.prefix(n);
             }
         }
-        let moved = (all * lane.expr() + low * (digit(64) - Fr::ONE)) * invert(digit(64));
+        let moved = all * lane.expr() + low * (digit(64) - Fr::ONE);
         let cut = c.cut[j] * (digit(51) - invert(digit(CHUNK as u32)));
         k.equal(&format!("lane {j} after rho"), before[j], moved + cut);
     }
     // Lanes (x, y) = (j + t mod 5, j), sent at the end of the round before.
-    let start = || c.time - step() - 1;
+    let plane = address(c.time - 1, step() * -Fr::from(31));
     for j in 0..5u64 {
         let i = j as usize;
         let mut sum = c.even[i].expr() + c.odd[i].expr() * Fr::from(2);
@@ -360,15 +361,11 @@ pub(super) fn theta(
                     .zip(places)
                     .map(|(q, at)| (Fr::from(4) * digit(at), *q)));
         }
-        let mut lane = step() + 6 * j;
-        if j > 0 {
-            lane = lane - &at_least[5 - i] * Fr::from(5);
-        }
-        k.receive(
-            tokens.lane,
-            1,
-            vec![address(start(), lane), sum - c.theta[i]],
-        );
+        let lane = match j {
+            0 => plane.clone(),
+            _ => &plane - &at_least[5 - i] * Fr::from(5) + 6 * j,
+        };
+        k.receive(tokens.lane, 1, vec![lane, sum - c.theta[i]]);
     }
     let mut values = vec![c.time.expr(), c.step.expr()];
     values.extend(c.theta.iter().map(Expr::from));
@@ -411,8 +408,8 @@ pub(super) fn chi(
             .map(|(i, z)| (digit(8 * i as u32), *z)));
         k.equal(
             &format!("chi {x}"),
-            p * Fr::from(2) - q + r + ones,
-            rest + c.after[x].expr() * Fr::from(2),
+            (p - c.after[x].expr()) * Fr::from(2) - q + r + ones,
+            rest,
         );
     }
     let (time, step) = (up(above.time), up(above.step));
@@ -425,15 +422,11 @@ pub(super) fn chi(
     let mut sums = vec![time + 1, step + 1];
     sums.extend((0..5).map(|x| &out[x] + c.sums[x]));
     k.send(tokens.sums, up(above.keep), sums);
-    // Plane y = 2 t mod 5, sent for the next round.
+    // Plane y = 2 t mod 5, sent for the next round: 32 (time - t + 5) + 5 y.
+    let plane = address(time + (ROUND_TIME - 1), t_sum() * -Fr::from(22))
+        - up(above.at_least[2]) * Fr::from(25);
     for x in 0..5u64 {
-        let lane = t_sum() * Fr::from(10) - up(above.at_least[2]) * Fr::from(25) + x;
-        let then = time - t_sum() + (ROUND_TIME - 1);
-        k.send(
-            tokens.lane,
-            1,
-            vec![address(then, lane), out[x as usize].clone()],
-        );
+        k.send(tokens.lane, 1, vec![&plane + x, out[x as usize].clone()]);
     }
     (k.enter(&[state]).finish(), c)
 }

@@ -12,7 +12,7 @@ use crate::{
         Cell, pow2,
         trace::{Row, Trace},
     },
-    tables::{spread, spread64},
+    tables::spread,
 };
 use ff::Field;
 use std::sync::LazyLock;
@@ -23,12 +23,17 @@ struct Constants {
     sparse: Vec<Fr>,
     /// Joint entries of bytes.
     joint: Vec<Fr>,
+    /// The bits of bytes as digits.
+    byte: Vec<u32>,
 }
 
 static CONSTANTS: LazyLock<Constants> = LazyLock::new(|| Constants {
     sparse: (0..1 << CHUNK).map(spread).collect(),
     joint: (0..256)
         .map(|v| Fr::from(v) + pow2(JOINT_BITS) * spread(v))
+        .collect(),
+    byte: (0..256u32)
+        .map(|v| (0..8).map(|i| ((v >> i) & 1) << (3 * i)).sum())
         .collect(),
 });
 
@@ -38,7 +43,19 @@ fn sparse(bits: u64) -> Fr {
 
 /// A lane's bits as digits.
 fn wide(bits: u64) -> Fr {
-    spread64(bits)
+    let half = |v: u64| {
+        (0..4).fold(0u128, |w, i| {
+            let byte = (v >> (8 * i)) as u8;
+            w | u128::from(CONSTANTS.byte[usize::from(byte)]) << (24 * i)
+        })
+    };
+    let (low, high) = (half(bits), half(bits >> 32));
+    Fr::from_raw([
+        low as u64,
+        (low >> 64) as u64 | (high as u64) << 32,
+        (high >> 32) as u64,
+        0,
+    ])
 }
 
 fn put_lane(row: &mut Row<'_>, lane: &Lane, bits: u64) {
@@ -313,9 +330,8 @@ impl KeccakChip {
             // The sum is odd where q = r, and 4 where p and r are set and q is not.
             let (one, four) = (!(q ^ r), p & !q & r);
             for (i, cell) in c.rest[x].iter().enumerate() {
-                let (one, four) = ((one >> (8 * i)) & 0xff, (four >> (8 * i)) & 0xff);
-                let twice = sparse(four).double();
-                row.set(*cell, sparse(one) + twice.double());
+                let bits = |v: u64| u64::from(CONSTANTS.byte[usize::from((v >> (8 * i)) as u8)]);
+                row.set(*cell, bits(one) + 4 * bits(four));
             }
             state.set_raw(x + 5 * y, out);
             column_sums[x] += wide(out);
