@@ -134,6 +134,27 @@ fn child() {
     }
 }
 
+/// Writes until the file system refuses.
+#[test]
+#[ignore = "the child of the test below"]
+fn child_on_a_full_disk() {
+    let directory = env::var(DIRECTORY).unwrap();
+    let node = open(Path::new(&directory), crash_config(BlockProduction::Manual));
+    for nonce in 0..1_000 {
+        let mut large = transfer(nonce, RECIPIENT, 1);
+        large.input = vec![1; 50_000].into();
+        large.gas_limit = 3_000_000;
+        large.max_fee_per_gas = BASE_FEE.into();
+        match node.submit(sign(&key(0), large)) {
+            Ok(hash) => say(&format!("accepted {hash}")),
+            Err(error) => {
+                say(&format!("error {error}"));
+                return;
+            }
+        }
+    }
+}
+
 fn proof(batch: u64, segment: u32) -> Vec<u8> {
     vec![(batch as u8) ^ (segment as u8); 3_000]
 }
@@ -276,6 +297,44 @@ fn nothing_acknowledged_is_lost() {
     }
     assert!(acknowledged.transactions.len() > 50);
     assert!(!acknowledged.batches.is_empty() && !acknowledged.proofs.is_empty());
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_loses_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    // Files end at 6 MiB; with the signal ignored, writing past that is an error as on a full disk.
+    let child = Command::new("bash")
+        .args(["-c", "trap '' XFSZ; ulimit -f 6144; exec \"$0\" \"$@\""])
+        .arg(env::current_exe().unwrap())
+        .args([
+            "--ignored",
+            "--exact",
+            "child_on_a_full_disk",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .env(DIRECTORY, directory.path())
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout).into_owned();
+    let mut acknowledged = Acknowledged::default();
+    for line in output.lines() {
+        acknowledged.note(line);
+    }
+    assert!(acknowledged.transactions.len() > 5, "{output}");
+    let error = output
+        .lines()
+        .find(|line| line.starts_with("error "))
+        .unwrap_or_default();
+    assert!(error.contains("store.redb cannot be used"), "{output}");
+
+    let node = open(directory.path(), crash_config(BlockProduction::Manual));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime
+        .block_on(node.start_rpc(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))
+        .unwrap();
+    acknowledged.check(&node, server.address());
+    assert!(node.build_block().unwrap().transactions > 0);
 }
 
 /// The moment of the kill is random by nature; the clock's low digits will do.

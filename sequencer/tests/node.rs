@@ -407,6 +407,33 @@ fn early_nonces_wait_for_their_predecessors() {
 }
 
 #[test]
+fn intervals_build_empty_blocks_only_if_asked() {
+    let production = BlockProduction::Interval(Duration::from_millis(20));
+    let directory = tempfile::tempdir().unwrap();
+    let node = open(
+        directory.path(),
+        Config {
+            empty_blocks: true,
+            ..config(production)
+        },
+    );
+    let mut blocks = node.subscribe_blocks();
+    let first = blocks.blocking_recv().unwrap().number;
+    for number in first + 1..first + 3 {
+        let block = blocks.blocking_recv().unwrap();
+        assert_eq!((block.number, block.transactions), (number, 0));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let node = open(directory.path(), config(production));
+    let mut blocks = node.subscribe_blocks();
+    std::thread::sleep(Duration::from_millis(100));
+    node.submit(sign(&key(0), transfer(0, address(1), 1)))
+        .unwrap();
+    let block = blocks.blocking_recv().unwrap();
+    assert_eq!((block.number, block.transactions), (1, 1));
+}
+
+#[test]
 fn a_batch_takes_a_new_nonce_after_a_revert() {
     let directory = tempfile::tempdir().unwrap();
     let node = open(directory.path(), config(BlockProduction::Automine));

@@ -6,8 +6,9 @@ use serde::{Serialize, de::DeserializeOwned};
 /// First byte of each encoded record; raised when the encoding changes.
 const VERSION: u8 = 1;
 
-/// Most bytes that decoding may allocate: far above any record, far below the machine's memory.
-const LIMIT: usize = 1 << 30;
+/// Most bytes that decoding may claim. The largest record is a batch file: some thousand keys, each with
+/// a path of twenty nodes or so, a few MiB in all.
+const LIMIT: usize = 1 << 26;
 
 fn options() -> bincode::config::Configuration<
     bincode::config::LittleEndian,
