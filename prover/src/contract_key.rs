@@ -14,7 +14,7 @@ use alloy_primitives::U256;
 use ff::PrimeField;
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, Fr, G1Affine},
-    plonk::{Expression, VerifyingKey},
+    plonk::{ConstraintSystem, Expression, VerifyingKey},
     poly::kzg::commitment::ParamsKZG,
 };
 
@@ -291,6 +291,54 @@ fn compile(polynomials: &[&Expression<Fr>], layout: &Layout) -> Result<Compiled,
     }
 }
 
+/// A constraint system compiled, before there is a key.
+struct Draft {
+    layout: Layout,
+    compiled: Compiled,
+    figures: KeyFigures,
+}
+
+fn draft(cs: &ConstraintSystem<Fr>, public_values: usize) -> Result<Draft, ExportError> {
+    if !cs.permutation().get_columns().is_empty() {
+        return Err(ExportError::Unsupported("a permutation argument"));
+    }
+    if !cs.lookups().is_empty() {
+        return Err(ExportError::Unsupported("a lookup argument"));
+    }
+    let polynomials: Vec<_> = cs.gates().iter().flat_map(|g| g.polynomials()).collect();
+    let limit = cs.degree();
+    if let Some(degree) = polynomials.iter().map(|p| p.degree()).find(|d| *d > limit) {
+        return Err(ExportError::Degree { degree, limit });
+    }
+    let layout = Layout::new(cs, public_values)?;
+    let compiled = compile(&polynomials, &layout)?;
+    let figures = KeyFigures {
+        field_operations: compiled.operations,
+        evaluations: layout.evaluations(),
+        advice_columns: cs.num_advice_columns(),
+        polynomials: polynomials.len(),
+        scalar_multiplications: layout.commitments() + 3,
+        proof_bytes: layout.proof_bytes(),
+        head_bytes: layout.head_bytes(compiled.pool.len()),
+        program_bytes: compiled.programs.iter().map(Vec::len).sum(),
+        program_gas: compiled.gas,
+    };
+    Ok(Draft {
+        layout,
+        compiled,
+        figures,
+    })
+}
+
+/// What the key of a constraint system without selectors will cost, before keys are made.
+///
+/// # Errors
+///
+/// As [`export`].
+pub fn figures(cs: &ConstraintSystem<Fr>, public_values: usize) -> Result<KeyFigures, ExportError> {
+    draft(cs, public_values).map(|d| d.figures)
+}
+
 /// Exports a verifying key for the contract.
 ///
 /// `public_values` is the number of values in the instance column, which halo2's key does not know.
@@ -303,32 +351,12 @@ pub fn export(
     vk: &VerifyingKey<G1Affine>,
     public_values: usize,
 ) -> Result<(ContractKey, KeyFigures), ExportError> {
-    let cs = vk.cs();
-    if !cs.permutation().get_columns().is_empty() {
-        return Err(ExportError::Unsupported("a permutation argument"));
-    }
-    if !cs.lookups().is_empty() {
-        return Err(ExportError::Unsupported("a lookup argument"));
-    }
-    let polynomials: Vec<_> = cs.gates().iter().flat_map(|g| g.polynomials()).collect();
-    let limit = cs.degree();
-    if let Some(degree) = polynomials.iter().map(|p| p.degree()).find(|d| *d > limit) {
-        return Err(ExportError::Degree { degree, limit });
-    }
-    let layout = Layout::new(vk, public_values)?;
-    let compiled = compile(&polynomials, &layout)?;
+    let Draft {
+        layout,
+        compiled,
+        figures,
+    } = draft(vk.cs(), public_values)?;
     let head = layout.head(params, vk, &compiled.pool, compiled.programs.len())?;
-    let figures = KeyFigures {
-        field_operations: compiled.operations,
-        evaluations: layout.evaluations(),
-        advice_columns: cs.num_advice_columns(),
-        polynomials: polynomials.len(),
-        scalar_multiplications: layout.commitments() + 3,
-        proof_bytes: layout.proof_bytes(),
-        head_bytes: head.len(),
-        program_bytes: compiled.programs.iter().map(Vec::len).sum(),
-        program_gas: compiled.gas,
-    };
     Ok((
         ContractKey {
             head,
@@ -336,4 +364,15 @@ pub fn export(
         },
         figures,
     ))
+}
+
+impl crate::VerifyingKey {
+    /// The key as the contract keeps it, and what it costs there.
+    ///
+    /// # Errors
+    ///
+    /// As [`export`].
+    pub fn contract_key(&self) -> Result<(ContractKey, KeyFigures), ExportError> {
+        export(self.params(), self.inner(), self.public_values())
+    }
 }

@@ -20,7 +20,7 @@ contract Rollup {
     /// @param headHashes Hashes of their code.
     /// @param programs Constraint programs, shared by all shapes, at most four.
     /// @param programHashes Hashes of their code.
-    /// @param srsLabel Where the structured reference string comes from; "insecure-development" if its secret is known.
+    /// @param srsLabel Which structured reference string; it begins with "INSECURE" if the string's secret is known.
     /// @param stateRoot State root of genesis.
     /// @param blockHash Hash of block 0.
     /// @param timestamp Timestamp of block 0.
@@ -152,7 +152,7 @@ contract Rollup {
     uint8 public immutable FIRST_K;
     /// @notice Number of shapes.
     uint8 public immutable SHAPES;
-    /// @notice Label of the structured reference string.
+    /// @notice Label of the structured reference string. If it begins with "INSECURE", anyone can forge proofs.
     bytes32 public immutable SRS_LABEL;
 
     address private immutable HEAD_0;

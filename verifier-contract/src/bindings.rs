@@ -1,5 +1,9 @@
 //! Calls, events and errors of the contracts. A test compares them with the compiled ABI.
 #![allow(missing_docs, reason = "the Solidity sources document each item")]
+#![allow(
+    clippy::too_many_arguments,
+    reason = "an event has as many fields as it has"
+)]
 
 alloy_sol_types::sol! {
     /// The verifier of halo2 proofs.

@@ -5,9 +5,6 @@ use alloy_sol_types::SolConstructor;
 
 use crate::{Rollup, artifact};
 
-/// Label of a structured reference string whose secret is known to everybody.
-pub const INSECURE_SRS: &str = "insecure-development";
-
 /// A verifying key as runtime code: `prover::contract_key::ContractKey` of one shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCode {
@@ -28,8 +25,8 @@ pub struct RollupParameters {
     pub revert_timeout: u64,
     /// Rows of the first key's shape, as a power of two.
     pub first_k: u8,
-    /// Where the structured reference string comes from, at most 31 bytes; [`INSECURE_SRS`] for the development one.
-    pub srs_label: String,
+    /// Label of the structured reference string (`prover::SrsLabel`); it begins with `INSECURE` if its secret is known.
+    pub srs_label: B256,
     /// State root of genesis.
     pub state_root: B256,
     /// Hash of block 0.
@@ -50,9 +47,6 @@ pub enum PlanError {
     /// The shapes are not of one circuit.
     #[error("the keys' programs differ: they are not shapes of one circuit")]
     ProgramsDiffer,
-    /// The label does not fit.
-    #[error("the label of the reference string has {0} bytes, 31 fit")]
-    Label(usize),
     /// Number of addresses given to [`Plan::rollup`].
     #[error("{expected} contracts come before the rollup, {given} addresses are given")]
     Addresses {
@@ -105,9 +99,6 @@ impl Plan {
         if !(1..=4).contains(&programs.len()) {
             return Err(PlanError::Programs(programs.len()));
         }
-        if parameters.srs_label.len() > 31 {
-            return Err(PlanError::Label(parameters.srs_label.len()));
-        }
         let verifier = artifact::verifier()?;
         let heads = keys.iter().map(|k| k.head.clone());
         Ok(Self {
@@ -148,13 +139,6 @@ impl Plan {
         }
         let ((heads, programs), (head_hashes, program_hashes)) =
             (keys.split_at(self.heads), key_hashes.split_at(self.heads));
-        let mut srs_label = B256::ZERO;
-        for (to, from) in srs_label
-            .iter_mut()
-            .zip(self.parameters.srs_label.as_bytes())
-        {
-            *to = *from;
-        }
         let configuration = Rollup::Configuration {
             verifier: *verifier,
             verifierHash: *verifier_hash,
@@ -166,7 +150,7 @@ impl Plan {
             headHashes: head_hashes.to_vec(),
             programs: programs.to_vec(),
             programHashes: program_hashes.to_vec(),
-            srsLabel: srs_label,
+            srsLabel: self.parameters.srs_label,
             stateRoot: self.parameters.state_root,
             blockHash: self.parameters.block_hash,
             timestamp: self.parameters.timestamp,

@@ -9,7 +9,7 @@ use halo2_proofs::{
         CurveAffine,
         bn256::{Bn256, Fq, Fr, G1Affine, G2Affine},
     },
-    plonk::VerifyingKey,
+    plonk::{ConstraintSystem, VerifyingKey},
     poly::{Rotation, commitment::ParamsProver, kzg::commitment::ParamsKZG},
 };
 
@@ -62,10 +62,9 @@ pub(super) struct Layout {
 
 impl Layout {
     pub(super) fn new(
-        vk: &VerifyingKey<G1Affine>,
+        cs: &ConstraintSystem<Fr>,
         public_values: usize,
     ) -> Result<Self, ExportError> {
-        let cs = vk.cs();
         if cs.num_instance_columns() > 1 {
             return Err(ExportError::Unsupported("more than one instance column"));
         }
@@ -94,7 +93,7 @@ impl Layout {
         }
 
         // The transcript: neighbours without a challenge between them are absorbed as one section.
-        let quotient_pieces = vk.get_domain().get_quotient_poly_degree();
+        let quotient_pieces = cs.degree().saturating_sub(1);
         let mut advice_position = vec![0; phases.len()];
         let mut challenge_position = vec![0; challenge_phases.len()];
         let (mut column_count, mut challenge_count) = (0, 0);
@@ -274,6 +273,30 @@ impl Layout {
         self.sets.iter().map(|s| s.commitments.len()).sum::<usize>() + self.quotient_pieces + 1
     }
 
+    fn sets_bytes(&self) -> usize {
+        let record = |s: &RotationSet| 32 + s.commitments.len() * 2 * (1 + s.rotations.len());
+        self.sets
+            .iter()
+            .map(record)
+            .sum::<usize>()
+            .next_multiple_of(32)
+    }
+
+    fn queried_fixed(&self) -> BTreeSet<usize> {
+        self.fixed_queries.iter().map(|(c, _)| *c).collect()
+    }
+
+    /// Code bytes of a head with a pool of this many constants.
+    pub(super) fn head_bytes(&self, pool: usize) -> usize {
+        let words = HEADER_WORDS
+            + self.sections.len()
+            + self.rotations.len()
+            + self.instance_rotations.len()
+            + 2 * self.queried_fixed().len()
+            + pool;
+        1 + 32 * words + self.sets_bytes()
+    }
+
     /// The head's runtime code.
     pub(super) fn head(
         &self,
@@ -286,18 +309,13 @@ impl Layout {
         let omega_to = |rotation: i32| domain.rotate_omega(Fr::ONE, Rotation(rotation));
 
         // Sizes first: lists, then the pool, then the regions that only exist in memory.
-        let queried_fixed: BTreeSet<usize> = self.fixed_queries.iter().map(|(c, _)| *c).collect();
+        let queried_fixed = self.queried_fixed();
         let sections_at = BASE + 32 * HEADER_WORDS;
         let rotations_at = sections_at + 32 * self.sections.len();
         let instance_at = rotations_at + 32 * self.rotations.len();
         let fixed_at = instance_at + 32 * self.instance_rotations.len();
         let sets_at = fixed_at + 64 * queried_fixed.len();
-        let sets_bytes: usize = self
-            .sets
-            .iter()
-            .map(|s| 32 + s.commitments.len() * 2 * (1 + s.rotations.len()))
-            .sum();
-        let pool_at = sets_at + sets_bytes.next_multiple_of(32);
+        let pool_at = sets_at + self.sets_bytes();
         let sum_at = pool_at + 32 * pool.len();
         let challenges_at = sum_at + 32 * (1 + self.instance_rotations.len());
         let evaluations_at = challenges_at + 32 * self.challenges();

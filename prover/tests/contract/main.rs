@@ -1,6 +1,7 @@
 //! Proofs checked by halo2, by the contract in `revm`, and by the Rust mirror of the contract: they must agree.
 
 mod anvil;
+mod api;
 mod circuits;
 mod gas;
 mod malformed;
