@@ -17,8 +17,11 @@ pub(super) fn exprs(l: &Limbs) -> Exprs {
     l.map(Cell::expr)
 }
 
-/// Looked-up 13-bit digits, least significant first, as one number.
+/// Up to ten looked-up 13-bit digits, least significant first, as one number, limb by limb.
 pub(super) fn digits(cells: &[Cell]) -> Expr {
+    if cells.len() > 6 {
+        return digits(&cells[..5]) + digits(&cells[5..]) * pow2(LIMB);
+    }
     lin(cells
         .iter()
         .enumerate()
@@ -93,20 +96,19 @@ pub(super) struct Step {
     pub(super) offset: Cell,
     /// Iteration, 0 to 32.
     pub(super) window: Cell,
-    /// Modes, exactly one of them 1.
-    pub(super) double: Cell,
-    pub(super) build: Cell,
+    /// Modes, looked up in the range and adding up to 1: exactly one of them is 1. The four doublings of an iteration come first.
+    pub(super) doubles: [Cell; 4],
+    /// The first multiple of R, from the offset itself.
+    pub(super) first: Cell,
+    /// A further multiple of R, from the one before.
+    pub(super) further: Cell,
     pub(super) add: Cell,
     pub(super) add_phi: Cell,
     pub(super) add_comb: Cell,
     pub(super) correct: Cell,
-    /// With `build`: the first multiple, from the offset itself.
-    pub(super) first: Cell,
-    /// With `double`: which of the four doublings, as two bits.
-    pub(super) turn: [Cell; 2],
-    /// Multiple of `R` (or of its image) that is built or added, 1 to 16.
+    /// Multiple of `R` (or of its image) that is built or added, 2 to 16 or 1 to 16.
     pub(super) digit: Cell,
-    /// Index into the fixed table: `16 comb_0 + comb_1`, plus 256 for offsets and corrections.
+    /// Index into the fixed table: `16 comb_0 + comb_1`, plus the first constant's for offsets and corrections.
     pub(super) comb: [Cell; 2],
     /// `comb_1 + 2^13 - 16`: below 16.
     pub(super) comb_bound: Cell,
@@ -135,31 +137,42 @@ pub(super) struct Step {
 
 impl Step {
     pub(super) fn place(k: &mut KindBuilder<'_>, range: TableId) -> Self {
-        let comb = [k.lookup("comb.0", 0, range), k.lookup("comb.1", 0, range)];
-        let comb_bound = k.lookup("comb bound", 0, range);
-        let [x1, y1, x2, y2] = ["x1", "y1", "x2", "y2"].map(|n| limbs(k, n, 0));
-        let [slope, x3, y3] = ["slope", "x3", "y3"].map(|n| limbs(k, n, 0));
-        let [image, doubled_x, doubled_y] =
-            ["image", "doubled x", "doubled y"].map(|n| limbs(k, n, 1));
+        // Messages of the second row read x2 and y2 at rotation -1: the value columns are the ones to be read so.
+        let [x2, y2, x1, y1, slope] = ["x2", "y2", "x1", "y1", "slope"].map(|n| limbs(k, n, 0));
+        let [doubled_x, doubled_y] = ["doubled x", "doubled y"].map(|n| limbs(k, n, 0));
+        let mut mode = |name: &str| k.lookup(name, 1, range);
+        let doubles = ["double 0", "double 1", "double 2", "double 3"].map(&mut mode);
+        let [first, further, add, add_phi, add_comb, correct, offset] = [
+            "first",
+            "further",
+            "add",
+            "add image",
+            "add comb",
+            "correct",
+            "offset",
+        ]
+        .map(&mut mode);
+        let [comb_0, comb_1, comb_bound] = ["comb.0", "comb.1", "comb bound"].map(mode);
+        let [x3, y3, image] = ["x3", "y3", "image"].map(|n| limbs(k, n, 1));
+        let names = ["r", "image", "g", "high g"];
         Self {
-            label: [k.cell("label.0", 0), k.cell("label.1", 0)],
+            label: [k.cell("label.0", 1), k.cell("label.1", 1)],
             square: k.cell("square", 0),
             inverse: k.cell("inverse", 0),
-            offset: k.boolean("offset", 1),
+            offset,
             window: k.cell("window", 1),
-            double: k.boolean("double", 1),
-            build: k.boolean("build", 1),
-            add: k.boolean("add", 1),
-            add_phi: k.boolean("add image", 1),
-            add_comb: k.boolean("add comb", 1),
-            correct: k.boolean("correct", 1),
-            first: k.boolean("first", 1),
-            turn: [k.boolean("turn.0", 1), k.boolean("turn.1", 1)],
+            doubles,
+            first,
+            further,
+            add,
+            add_phi,
+            add_comb,
+            correct,
             digit: k.cell("digit", 1),
-            comb,
+            comb: [comb_0, comb_1],
             comb_bound,
-            scalars: ["r", "image", "g", "high g"].map(|n| k.cell(&format!("scalar of {n}"), 1)),
-            next: ["r", "image", "g", "high g"].map(|n| k.cell(&format!("next scalar of {n}"), 1)),
+            scalars: names.map(|n| k.cell(&format!("scalar of {n}"), 0)),
+            next: names.map(|n| k.cell(&format!("next scalar of {n}"), 1)),
             x1,
             y1,
             x2,
@@ -171,6 +184,14 @@ impl Step {
             doubled_x,
             doubled_y,
         }
+    }
+    /// Any doubling.
+    pub(super) fn double(&self) -> Expr {
+        self.doubles.map(Cell::expr).into_iter().sum()
+    }
+    /// Any multiple that is built.
+    pub(super) fn build(&self) -> Expr {
+        self.first + self.further
     }
 }
 
@@ -185,8 +206,10 @@ pub(super) struct Word {
     pub(super) digits: [Vec<Cell>; 4],
     /// Limb 1's fifth digit + 2^13 - 2^11: that digit is below 2^11.
     pub(super) bound: Cell,
-    /// Bits 63 and 64 of limb 1.
-    pub(super) bits: [Cell; 2],
+    /// Bits 63 and 64 of limb 1, as one digit.
+    pub(super) top: Cell,
+    /// `top + 2^13 - 4`: below 4.
+    pub(super) top_bound: Cell,
     /// 13-bit digits of the limbs of `m - 1 - number`.
     pub(super) complement: [Vec<Cell>; 4],
     pub(super) carries: [Cell; 3],
@@ -202,9 +225,10 @@ impl Word {
             complement: std::array::from_fn(|i| k.lookups(&format!("complement.{i}"), 1, range, 5)),
             order: k.boolean("order", 0),
             reduced: k.boolean("reduced", 0),
-            bits: [k.boolean("bit 63", 0), k.boolean("bit 64", 0)],
-            carries: std::array::from_fn(|i| k.boolean(&format!("carry.{i}"), 1)),
-            borrows: std::array::from_fn(|i| k.boolean(&format!("borrow.{i}"), 1)),
+            top: k.lookup("top", 0, range),
+            top_bound: k.lookup("top bound", 0, range),
+            carries: std::array::from_fn(|i| k.lookup(&format!("carry.{i}"), 1, range)),
+            borrows: std::array::from_fn(|i| k.lookup(&format!("borrow.{i}"), 0, range)),
         }
     }
 }
@@ -242,8 +266,10 @@ pub(super) struct Signature {
     pub(super) g1: [Cell; 2],
     /// `floor(y_lo / 2)`.
     pub(super) half_y: Vec<Cell>,
-    /// Bits 128 and 129 of z.
-    pub(super) z_bits: [Cell; 2],
+    /// Bits 128 and 129 of z, as one digit.
+    pub(super) z_bits: Cell,
+    /// `z_bits + 2^13 - 4`: below 4.
+    pub(super) z_bits_bound: Cell,
     /// z without its low 130 bits, and its digits.
     pub(super) z_top: Cell,
     pub(super) z_top_digits: Vec<Cell>,
@@ -266,6 +292,8 @@ impl Signature {
         let z_top_bound = k.lookup("z top bound", 0, range);
         let z_low_digits = k.lookups("z low digit", 1, range, 10);
         let z_low_bound = k.lookup("z low bound", 1, range);
+        let z_bits = k.lookup("z bits", 1, range);
+        let z_bits_bound = k.lookup("z bits bound", 1, range);
         Self {
             square: limbs(k, "square", 0),
             u: limbs(k, "u", 0),
@@ -288,7 +316,8 @@ impl Signature {
             g0: k.cell("g0", 2),
             g1: std::array::from_fn(|i| k.cell(&format!("g1.{i}"), 2)),
             half_y,
-            z_bits: [k.boolean("z bit 128", 0), k.boolean("z bit 129", 0)],
+            z_bits,
+            z_bits_bound,
             z_top: k.cell("z top", 1),
             z_top_digits,
             z_top_bound,

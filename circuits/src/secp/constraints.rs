@@ -2,7 +2,7 @@
 
 use super::{
     columns::{Exprs, Limbs, Mul, Signature, Step, Word, digits, exprs, high, low, native},
-    numbers::{BETA, LAMBDA, LIMB, Modulus, Num, WINDOWS},
+    numbers::{BETA, CONSTANTS, LAMBDA, LIMB, Modulus, Num, WINDOWS},
 };
 use crate::{
     Fr,
@@ -15,11 +15,11 @@ pub(super) struct Inner {
     /// Fact `(order, o.., b.., a.., d.., c..)`: `o` is a number in `[-2^255, 2^255)` and `o b + a d + c` is 0 modulo p or n,
     /// if `|o b + a d + c| <= 3 * 2^511 + 2^300` and the limbs are small.
     pub(super) mul: Bus,
-    /// Fact `(order, hi, lo, x..)`: `hi 2^128 + lo` is below p or n, `hi` and `lo` below `2^128`, and `x` is that number, or it minus p.
+    /// Fact `(order, x.., hi, lo)`: `hi 2^128 + lo` is below p or n, `hi` and `lo` below `2^128`, and `x` is that number, or it minus p.
     pub(super) word: Bus,
-    /// Fact `(label.., tag, digit, x.., y..)`: the point is the offset + digit R, or the image of that.
+    /// Fact `(label_0, x.., y.., label_1, tag, digit)`: the point is the offset + digit R, or the image of that.
     pub(super) multiple: Bus,
-    /// Fact `(label.., window, phase, four scalars, x.., y..)`: what an accumulator contains.
+    /// Fact `(label_0, x.., y.., label_1, window, phase, four scalars)`: what an accumulator contains.
     pub(super) partial: Bus,
     /// Table `(index, x.., y..)`.
     pub(super) points: TableId,
@@ -152,25 +152,25 @@ pub(super) fn step(k: &mut KindBuilder<'_>, c: &Step, inner: &Inner) {
     let [x1, y1, x2, y2] = [&c.x1, &c.y1, &c.x2, &c.y2].map(exprs);
     let [slope, x3, y3] = [&c.slope, &c.x3, &c.y3].map(exprs);
     let [image, dx, dy] = [&c.image, &c.doubled_x, &c.doubled_y].map(exprs);
-    for i in 0..4usize {
-        k.equal("double * x1", c.doubled_x[i], c.double * c.x1[i]);
-        k.equal("double * y1", c.doubled_y[i], c.double * c.y1[i]);
-        k.constrain("a doubling adds equal x", c.double * (c.x2[i] - c.x1[i]));
-        k.constrain("a doubling adds equal y", c.double * (c.y2[i] - c.y1[i]));
-        k.constrain(
-            "an image only if built",
-            (Expr::one() - c.build) * c.image[i],
+    let (double, build) = (c.double(), c.build());
+    for i in 0..4 {
+        k.equal("double * x1", c.doubled_x[i], &double * c.x1[i]);
+        k.equal("double * y1", c.doubled_y[i], &double * c.y1[i]);
+        k.equal("a doubling adds equal x", c.doubled_x[i], &double * c.x2[i]);
+        k.free(
+            c.image[i],
+            "only a row that builds a multiple offers the image under a tag that is wanted",
         );
     }
-    let distance = native(&sub(&x1, &x2));
+    let distance = low(&x1) - low(&x2) + (high(&x1) - high(&x2)) * pow2(2 * LIMB);
     let p_squared = Modulus::P.limbs().native().square();
     k.equal("square", c.square, &distance * &distance);
     k.equal(
         "x1 and x2 differ modulo p",
         distance * (c.square - p_squared) * c.inverse,
-        Expr::one() - c.double,
+        Expr::one() - &double,
     );
-    k.constrain("no inverse in a doubling", c.double * c.inverse);
+    k.constrain("no inverse in a doubling", &double * c.inverse);
 
     // slope (x2 - x1) = y2 - y1, or slope 2 y1 = 3 x1^2.
     let relation = |o, b, a, d, c| {
@@ -187,6 +187,9 @@ pub(super) fn step(k: &mut KindBuilder<'_>, c: &Step, inner: &Inner) {
     let b = map2(&sub(&x2, &x1), &dy, |e, y| e + y * 2);
     let a = dx.map(|x| x * -Fr::from(3));
     let c_slope = [low(&y1) - low(&y2), high(&y1) - high(&y2)];
+    for half in &c_slope {
+        k.constrain("a doubling adds equal y", &double * half);
+    }
     k.require(
         inner.mul,
         1,
@@ -206,24 +209,24 @@ pub(super) fn step(k: &mut KindBuilder<'_>, c: &Step, inner: &Inner) {
     let beta = constant(Num::unsigned(BETA));
     k.require(
         inner.mul,
-        c.build,
+        build.clone(),
         relation(image.clone(), minus_one(), beta, x3.clone(), nothing()),
     );
 
-    let label = c.label.map(Cell::expr);
-    let partial = |window: Expr, phase: Expr, scalars: &[Cell; 4], x: &Exprs, y: &Exprs| {
-        label
-            .iter()
-            .cloned()
-            .chain([window, phase])
-            .chain(scalars.map(Cell::expr))
+    let [label_0, label_1] = c.label.map(Cell::expr);
+    let point = |x: &Exprs, y: &Exprs, rest: [Expr; 2]| {
+        std::iter::once(label_0.clone())
             .chain(x.iter().cloned())
             .chain(y.iter().cloned())
+            .chain([label_1.clone()])
+            .chain(rest)
             .collect::<Vec<_>>()
     };
-    let phase = c.double * PHASE_READY
-        + c.turn[0]
-        + c.turn[1] * 2
+    let [d0, d1, d2, d3] = c.doubles;
+    let phase = d0 * PHASE_READY
+        + d1 * (PHASE_READY + 1)
+        + d2 * (PHASE_READY + 2)
+        + d3 * (PHASE_READY + 3)
         + c.add * PHASE_ADD
         + c.add_phi * PHASE_ADD_PHI
         + c.add_comb * PHASE_ADD_COMB
@@ -231,91 +234,68 @@ pub(super) fn step(k: &mut KindBuilder<'_>, c: &Step, inner: &Inner) {
         + c.offset * OFFSET;
     let next_phase = &phase + 1 - c.add_comb * (PHASE_ADD_COMB + 1 - PHASE_READY)
         + c.correct * (PHASE_DONE - PHASE_READY - 1);
-    k.require(
-        inner.partial,
-        1,
-        partial(c.window.expr(), phase, &c.scalars, &x1, &y1),
-    );
-    k.provide(
-        inner.partial,
-        0,
-        partial(c.window + c.add_comb, next_phase, &c.next, &x3, &y3),
-    );
+    let mut before = point(&x1, &y1, [c.window.expr(), phase]);
+    before.extend(c.scalars.map(Cell::expr));
+    k.require(inner.partial, 1, before);
+    let mut after = point(&x3, &y3, [c.window + c.add_comb, next_phase]);
+    after.extend(c.next.map(Cell::expr));
+    k.provide(inner.partial, 1, after);
 
     // Tags: 1 (plain) or 5 (image), plus twice the offset's number. A row that builds nothing offers tags 0 and 2, which nobody wants.
-    let multiple = |tag: Expr, digit: Expr, x: &Exprs, y: &Exprs| {
-        label
-            .iter()
-            .cloned()
-            .chain([tag, digit])
-            .chain(x.iter().cloned())
-            .chain(y.iter().cloned())
-            .collect::<Vec<_>>()
-    };
-    k.require(
-        inner.multiple,
-        c.add + c.add_phi + c.build - c.first,
-        multiple(
-            c.offset * 2 + c.add_phi * 4 + 1,
-            c.digit - c.build,
-            &x2,
-            &y2,
-        ),
-    );
+    let offset = c.offset * 2;
+    let built = c.digit + c.first;
     k.provide(
         inner.multiple,
-        0,
-        multiple(c.build + c.offset * 2, c.digit.expr(), &x3, &y3),
+        1,
+        point(&x3, &y3, [&offset + &build, built.clone()]),
     );
     k.provide(
         inner.multiple,
         1,
-        multiple(c.build * 5 + c.offset * 2, c.digit.expr(), &image, &y3),
+        point(&image, &y3, [&offset + build * 5, built]),
     );
-    let index = c.comb[0] * 16 + c.comb[1] + (c.first + c.correct) * 256;
+    k.require(
+        inner.multiple,
+        c.add + c.add_phi + c.further,
+        point(&x2, &y2, [offset + c.add_phi * 4 + 1, c.digit - c.further]),
+    );
+    let constants = c.first + c.correct;
+    let index = c.comb[0] * 16 + c.comb[1] + &constants * CONSTANTS;
     k.require(
         inner.points,
-        c.add_comb + c.first + c.correct,
+        constants + c.add_comb,
         std::iter::once(index).chain(x2).chain(y2).collect(),
     );
 }
 
 /// Modes, digits and scalars of a step.
 fn modes(k: &mut KindBuilder<'_>, c: &Step) {
-    let modes = [c.double, c.build, c.add, c.add_phi, c.add_comb, c.correct];
-    k.equal(
-        "one mode",
-        modes.iter().map(Cell::clone).map(Cell::expr).sum::<Expr>(),
-        1,
-    );
-    k.constrain("first is a build", c.first * (Expr::one() - c.build));
-    k.constrain("turn 0 of a doubling", c.turn[0] * (Expr::one() - c.double));
-    k.constrain("turn 1 of a doubling", c.turn[1] * (Expr::one() - c.double));
+    let double = c.double();
+    let others = [c.first, c.further, c.add, c.add_phi, c.add_comb, c.correct];
+    let modes = &double + others.map(Cell::expr).into_iter().sum::<Expr>();
+    k.equal("one mode", modes, 1);
     k.constrain(
         "corrected at the end",
         c.correct * (c.window - WINDOWS as u64),
     );
-    k.constrain("first digit", c.first * (c.digit - 1));
     k.constrain(
         "a digit only for multiples",
-        c.digit * (c.double + c.add_comb + c.correct),
+        c.digit * (&double + c.first + c.add_comb + c.correct),
     );
-    // Offset b is entry 256 + b, correction b entry 258 + b.
+    // Offset b is constant b, correction b constant 2 + b. The comb's first digit is in the range, so no comb reaches the constants.
     k.equal(
         "comb.1 below 16",
         c.comb_bound,
         c.comb[1] + ((1 << 13) - 16),
     );
-    k.constrain(
-        "comb.0 only for the comb",
-        c.comb[0] * (Expr::one() - c.add_comb),
-    );
+    let no_comb = Expr::one() - c.add_comb;
+    k.constrain("comb.0 only for the comb", c.comb[0] * &no_comb);
     k.constrain(
         "comb.1 names a constant",
-        (Expr::one() - c.add_comb) * (c.comb[1] - (c.first + c.correct) * c.offset - c.correct * 2),
+        no_comb * (c.comb[1] - (c.first + c.correct) * c.offset - c.correct * 2),
     );
     let digit = [
-        (c.add + c.build) * c.digit,
+        (c.add + c.further) * c.digit + c.first,
         c.add_phi * c.digit,
         c.add_comb * (c.comb[0] + 1),
         c.add_comb * (c.comb[1] + 1),
@@ -324,7 +304,7 @@ fn modes(k: &mut KindBuilder<'_>, c: &Step) {
         k.equal(
             "scalar",
             c.next[i],
-            c.scalars[i] + c.double * c.scalars[i] + d,
+            c.scalars[i] + &double * c.scalars[i] + d,
         );
     }
 }
@@ -332,7 +312,7 @@ fn modes(k: &mut KindBuilder<'_>, c: &Step) {
 /// `secp.word`.
 pub(super) fn word(k: &mut KindBuilder<'_>, c: &Word, bus: Bus) {
     let below_63 = digits(&c.digits[1]);
-    let top_bits = c.bits[0] + c.bits[1] * 2;
+    k.equal("top of limb 1", c.top_bound, c.top + ((1 << 13) - 4));
     k.equal(
         "digit 4 of limb 1",
         c.bound,
@@ -340,7 +320,7 @@ pub(super) fn word(k: &mut KindBuilder<'_>, c: &Word, bus: Bus) {
     );
     let v = [
         digits(&c.digits[0]),
-        &below_63 + &top_bits * pow2(63),
+        &below_63 + c.top * pow2(63),
         digits(&c.digits[2]),
         digits(&c.digits[3]),
     ];
@@ -357,9 +337,11 @@ pub(super) fn word(k: &mut KindBuilder<'_>, c: &Word, bus: Bus) {
         );
     }
     k.constrain("only coordinates are reduced", c.reduced * c.order);
-    for b in c.borrows {
-        k.constrain("no borrow if not reduced", b * (Expr::one() - c.reduced));
-    }
+    let borrows: Expr = c.borrows.map(Cell::expr).into_iter().sum();
+    k.constrain(
+        "no borrow if not reduced",
+        borrows * (Expr::one() - c.reduced),
+    );
     let x: Exprs = std::array::from_fn(|i| {
         let borrow_in = i
             .checked_sub(1)
@@ -367,9 +349,12 @@ pub(super) fn word(k: &mut KindBuilder<'_>, c: &Word, bus: Bus) {
         let borrow_out = c.borrows.get(i).map_or(Expr::zero(), |o| *o * pow2(LIMB));
         &v[i] - c.reduced * p[i] - borrow_in + borrow_out
     });
-    let hi = top_bits + &v[2] * 4 + &v[3] * pow2(67);
+    let hi = c.top + &v[2] * 4 + &v[3] * pow2(67);
     let lo = &v[0] + below_63 * pow2(LIMB);
-    let values = [c.order.expr(), hi, lo].into_iter().chain(x).collect();
+    let values = std::iter::once(c.order.expr())
+        .chain(x)
+        .chain([hi, lo])
+        .collect();
     k.provide(bus, 0, values);
 }
 
@@ -378,11 +363,8 @@ pub(super) fn signature(k: &mut KindBuilder<'_>, c: &Signature, inner: &Inner, e
     let [square, u, v, r, s, y] = [&c.square, &c.u, &c.v, &c.r, &c.s, &c.y].map(exprs);
     k.equal("parity of y", c.y_half[1], digits(&c.half_y) * 2 + c.parity);
     k.equal("s is not zero", (c.s_half[0] + c.s_half[1]) * c.inverse, 1);
-    k.equal(
-        "z's high half",
-        c.z_half[0],
-        c.z_bits[0] + c.z_bits[1] * 2 + c.z_top * 4,
-    );
+    k.equal("z's high half", c.z_half[0], c.z_bits + c.z_top * 4);
+    k.equal("z's bits", c.z_bits_bound, c.z_bits + ((1 << 13) - 4));
     k.equal("z's top", c.z_top, digits(&c.z_top_digits));
     k.equal(
         "z's top is below 2^126",
@@ -396,7 +378,7 @@ pub(super) fn signature(k: &mut KindBuilder<'_>, c: &Signature, inner: &Inner, e
         c.z_low_digits[9] + ((1 << 13) - (1 << 11)),
     );
 
-    let label = [low(&r) + c.parity * pow2(130), high(&r)];
+    let (label_0, label_1) = (low(&r) + c.parity * pow2(130), high(&r));
     let relation = |m, o: &Exprs, b, a, d, c| {
         Relation {
             m,
@@ -445,13 +427,12 @@ pub(super) fn signature(k: &mut KindBuilder<'_>, c: &Signature, inner: &Inner, e
     );
     // The point R itself, for the steps.
     let partial = |window: u64, phase: u64, scalars: [Expr; 4], x: &Limbs, y: &Limbs| {
-        label
-            .iter()
-            .cloned()
-            .chain([Expr::from(window), c.offset * OFFSET + phase])
-            .chain(scalars)
+        std::iter::once(label_0.clone())
             .chain(exprs(x))
             .chain(exprs(y))
+            .chain([label_1.clone()])
+            .chain([Expr::from(window), c.offset * OFFSET + phase])
+            .chain(scalars)
             .collect::<Vec<_>>()
     };
     k.provide(
@@ -460,8 +441,7 @@ pub(super) fn signature(k: &mut KindBuilder<'_>, c: &Signature, inner: &Inner, e
         partial(0, PHASE_POINT, ZERO(), &c.r, &c.y),
     );
     // v r = -z.
-    let z_bits = c.z_half[0] - c.z_top * 4;
-    let z = [c.z_half[1] + z_bits * pow2(128), c.z_top.expr()];
+    let z = [c.z_half[1] + c.z_bits * pow2(128), c.z_top.expr()];
     k.require(inner.mul, 1, relation(N, &v, r.clone(), ZERO(), ZERO(), z));
     // k1 R + k2 λ R + g0 G + g1 2^128 G = Q.
     let g1 = [c.g1[0].expr(), c.g1[1].expr(), Expr::zero(), Expr::zero()];
@@ -472,9 +452,9 @@ pub(super) fn signature(k: &mut KindBuilder<'_>, c: &Signature, inner: &Inner, e
         partial(WINDOWS as u64, PHASE_DONE, scalars, &c.qx, &c.qy),
     );
     let word = |m: Modulus, half: &[Cell; 2], x: &Limbs| {
-        [Expr::from(m.flag()), half[0].expr(), half[1].expr()]
-            .into_iter()
+        std::iter::once(Expr::from(m.flag()))
             .chain(exprs(x))
+            .chain(half.map(Cell::expr))
             .collect::<Vec<_>>()
     };
     k.require(inner.word, 1, word(N, &c.r_half, &c.r));

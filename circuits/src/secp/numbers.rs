@@ -196,10 +196,18 @@ pub(super) static POINTS: LazyLock<Points> = LazyLock::new(|| {
     }
 });
 
-/// The fixed table's rows: the comb, then offset 0, offset 1, correction 0, correction 1.
-pub(super) fn fixed_points() -> Vec<Secp256k1Affine> {
+/// Index of the first constant in the fixed table: beyond any that two looked-up digits of the comb can give.
+pub(super) const CONSTANTS: u64 = 1 << 20;
+
+/// The fixed table: the comb from index 0; offset 0, offset 1, correction 0, correction 1 from [`CONSTANTS`].
+pub(super) fn fixed_points() -> Vec<(u64, Secp256k1Affine)> {
     let p = &*POINTS;
-    [&p.comb[..], &p.offsets, &p.corrections].concat()
+    let constants = p.offsets.iter().chain(&p.corrections);
+    (0..)
+        .zip(p.comb.iter())
+        .chain((CONSTANTS..).zip(constants))
+        .map(|(i, p)| (i, *p))
+        .collect()
 }
 
 /// Splits `u` into `(a, b)` with `a + λ b = u` modulo the order, `0 <= a < 2^131`, `0 <= b < 2^128`.

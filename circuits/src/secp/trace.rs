@@ -1,6 +1,11 @@
 //! Filling the rows of a signature.
 
-use super::{SecpChip, columns::Limbs, numbers::*};
+use super::{
+    SecpChip,
+    columns::Limbs,
+    numbers::*,
+    run::{Mode, Plan, Run, Windows, lift},
+};
 use crate::{
     Fr,
     framework::{
@@ -11,10 +16,7 @@ use crate::{
 use alloy_primitives::U256;
 use ff::{BatchInvert, Field, PrimeField};
 use group::{Curve, Group, prime::PrimeCurveAffine};
-use halo2_proofs::halo2curves::{
-    CurveAffine,
-    secp256k1::{Fp, Fq, Secp256k1, Secp256k1Affine},
-};
+use halo2_proofs::halo2curves::secp256k1::{Fp, Fq, Secp256k1, Secp256k1Affine};
 
 /// A signature over a 256-bit hash, as a transaction carries it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,7 @@ pub(super) fn centred_point(p: &Secp256k1Affine) -> (Num, Num) {
     (centred(p.x), centred(p.y))
 }
 
-fn centred(v: Fp) -> Num {
+pub(super) fn centred(v: Fp) -> Num {
     Num::centred(integer(v), Modulus::P)
 }
 
@@ -102,7 +104,7 @@ fn set_limbs(row: &mut Row<'_>, cells: &Limbs, n: Num) {
 }
 
 /// What names R in every fact of a run.
-fn label_of(x: Num, odd: bool) -> [Fr; 2] {
+pub(super) fn label_of(x: Num, odd: bool) -> [Fr; 2] {
     let [x0, x1, x2, x3] = x.fr();
     let base = pow2(LIMB);
     [
@@ -154,6 +156,10 @@ impl Operands {
         let c = [Wide::from(c), Wide::ZERO];
         Self { c, ..self }
     }
+    /// The quotient by the modulus, if the relation holds.
+    pub(super) fn quotient(&self) -> Wide {
+        self.sum().wrapping_mul(inverse_of(self.m))
+    }
     fn sum(&self) -> Wide {
         self.o
             .wide()
@@ -169,8 +175,7 @@ const MINUS_ONE: Num = Num([-1, 0, 0, 0]);
 impl SecpChip {
     /// Appends one relation; its quotient is exact if the relation holds.
     pub(super) fn push_mul(&self, t: &mut Trace<'_>, x: &Operands) -> usize {
-        let q = x.sum().wrapping_mul(inverse_of(x.m));
-        self.push_mul_with(t, x, q)
+        self.push_mul_with(t, x, x.quotient())
     }
 
     /// Appends one relation with a given quotient.
@@ -228,8 +233,8 @@ impl SecpChip {
         for i in 0..4 {
             let mut limb = number.0[i];
             if i == 1 {
-                row.set(c.bits[0], (limb >> 63) as u64 & 1)
-                    .set(c.bits[1], (limb >> 64) as u64 & 1);
+                row.set(c.top, (limb >> 63) as u64)
+                    .set(c.top_bound, (limb >> 63) as u64 + (1 << 13) - 4);
                 limb &= (1 << 63) - 1;
                 row.set(c.bound, (limb >> 52) as u64 + (1 << 13) - (1 << 11));
             }
@@ -253,153 +258,16 @@ impl SecpChip {
 static SHIFT: std::sync::LazyLock<Fr> =
     std::sync::LazyLock::new(|| pow2(130).invert().unwrap_or(Fr::ZERO));
 
-/// What a step does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mode {
-    /// Tabulates the multiple of R with this number.
-    Build(usize),
-    /// One of an iteration's four doublings.
-    Double(u64),
-    /// Adds a tabulated multiple.
-    Add(usize),
-    /// Adds the image of a tabulated multiple.
-    AddPhi(usize),
-    /// Adds a point of the comb, by the two digits counted from 0.
-    AddComb(u64, u64),
-    /// Removes the offset.
-    Correct,
-}
-
-/// A step: where it stands and what it adds.
-#[derive(Clone, Copy, Debug)]
-struct Plan {
-    mode: Mode,
-    window: u64,
-    /// Indices of the two operands and the result among a run's points.
-    points: [usize; 3],
-}
-
 /// A step with its numbers.
-struct Filled {
-    plan: Plan,
-    points: [(Num, Num); 3],
+pub(super) struct Filled {
+    pub(super) plan: Plan,
+    pub(super) points: [(Num, Num); 3],
     /// x of the third point.
-    x3: Fp,
-    slope: Num,
-    inverse: Fr,
-    label: [Fr; 2],
-    offset: u64,
-}
-
-/// The digits, base 16, of the scalars of one signature, most significant first.
-#[derive(Debug)]
-struct Windows {
-    /// R's top digit, 1 to 16.
-    top: usize,
-    /// Per iteration: digits of R and of its image, 1 to 16; of G and of 2^128 G, counted from 0.
-    rows: Vec<[u64; 4]>,
-}
-
-fn nibble(v: U256, i: usize) -> u64 {
-    (v >> (4 * i)).as_limbs()[0] & 15
-}
-
-impl Windows {
-    fn of(u: Fq, v: Fq) -> Self {
-        // Digits are counted from 1, which adds a constant to each scalar.
-        let (a, b) = split(u - ones(WINDOWS + 1) - scalar(LAMBDA) * ones(WINDOWS));
-        let g = integer(v - ones(WINDOWS) * (Fq::ONE + Fq::from_u128(1 << 64).square()));
-        let rows = (0..WINDOWS)
-            .rev()
-            .map(|i| {
-                [
-                    nibble(a, i) + 1,
-                    nibble(b, i) + 1,
-                    nibble(g, i),
-                    nibble(g, i + 32),
-                ]
-            })
-            .collect();
-        Self {
-            top: nibble(a, WINDOWS) as usize + 1,
-            rows,
-        }
-    }
-}
-
-/// All points of one run and the steps that combine them.
-struct Run {
-    points: Vec<Secp256k1>,
-    steps: Vec<Plan>,
-}
-
-impl Run {
-    fn step(&mut self, mode: Mode, window: u64, a: usize, b: usize) -> usize {
-        let sum = if a == b {
-            self.points[a] + self.points[a]
-        } else {
-            self.points[a] + self.points[b]
-        };
-        self.points.push(sum);
-        let c = self.points.len() - 1;
-        self.steps.push(Plan {
-            mode,
-            window,
-            points: [a, b, c],
-        });
-        c
-    }
-    fn constant(&mut self, p: Secp256k1) -> usize {
-        self.points.push(p);
-        self.points.len() - 1
-    }
-    /// Point 0 is R; the last point is the public key.
-    fn new(r: Secp256k1Affine, offset: usize, windows: &Windows) -> Self {
-        let fixed = &*POINTS;
-        let mut run = Self {
-            points: vec![r.to_curve()],
-            steps: vec![],
-        };
-        let mut multiple = run.constant(fixed.offsets[offset].to_curve());
-        let mut table = vec![multiple];
-        for j in 1..=DIGITS {
-            multiple = run.step(Mode::Build(j), 0, 0, multiple);
-            table.push(multiple);
-        }
-        let beta = element(BETA).unwrap_or(Fp::ONE);
-        let images: Vec<usize> = table
-            .clone()
-            .into_iter()
-            .map(|i| {
-                let p = run.points[i];
-                run.constant(Secp256k1 { x: p.x * beta, ..p })
-            })
-            .collect();
-        let mut acc = table[windows.top];
-        for (w, [a, b, g, h]) in windows.rows.iter().enumerate() {
-            let w = w as u64;
-            for turn in 0..4 {
-                acc = run.step(Mode::Double(turn), w, acc, acc);
-            }
-            acc = run.step(Mode::Add(*a as usize), w, acc, table[*a as usize]);
-            acc = run.step(Mode::AddPhi(*b as usize), w, acc, images[*b as usize]);
-            let entry = run.constant(fixed.comb[(16 * g + h) as usize].to_curve());
-            acc = run.step(Mode::AddComb(*g, *h), w, acc, entry);
-        }
-        let correction = run.constant(fixed.corrections[offset].to_curve());
-        run.step(Mode::Correct, WINDOWS as u64, acc, correction);
-        run
-    }
-}
-
-/// `R` from its x and the parity of its y.
-fn lift(r: U256, odd: bool) -> Result<Secp256k1Affine, SecpError> {
-    let x: Fp = element(r).ok_or(SecpError::NotOnCurve)?;
-    let y: Option<Fp> = (x.square() * x + Fp::from(7)).sqrt().into();
-    let y = y.ok_or(SecpError::NotOnCurve)?;
-    let y = if integer(y).bit(0) == odd { y } else { -y };
-    let point: Option<Secp256k1Affine> = Secp256k1Affine::from_xy(x, y).into();
-    point.ok_or(SecpError::NotOnCurve)
+    pub(super) x3: Fp,
+    pub(super) slope: Num,
+    pub(super) inverse: Fr,
+    pub(super) label: [Fr; 2],
+    pub(super) offset: u64,
 }
 
 impl SecpChip {
@@ -421,12 +289,12 @@ impl SecpChip {
         if bool::from(key.is_identity()) {
             return Err(SecpError::Infinity);
         }
-        let windows = Windows::of(u, v);
         (0..2)
             .find_map(|offset| {
+                let run = Run::new(point, offset, Windows::of(u, v));
                 let mut part = Trace::new(t.machine());
-                self.push_run(&mut part, point, offset, &windows)?;
-                self.push_signature(&mut part, sig, point, key, offset, &windows, [u, v]);
+                self.push_run(&mut part, &run)?;
+                self.push_signature(&mut part, sig, &run, key, [u, v]);
                 t.append(part);
                 Some(())
             })
@@ -438,14 +306,8 @@ impl SecpChip {
     }
 
     /// The steps of a run; nothing if one of them adds points of equal x.
-    fn push_run(
-        &self,
-        t: &mut Trace<'_>,
-        r: Secp256k1Affine,
-        offset: usize,
-        windows: &Windows,
-    ) -> Option<()> {
-        let run = Run::new(r, offset, windows);
+    pub(super) fn push_run(&self, t: &mut Trace<'_>, run: &Run) -> Option<()> {
+        let (r, windows) = (run.r, &run.windows);
         let mut points = vec![Secp256k1Affine::default(); run.points.len()];
         Secp256k1::batch_normalize(&run.points, &mut points);
         let mut nums: Vec<(Num, Num)> = points.iter().map(centred_point).collect();
@@ -465,14 +327,14 @@ impl SecpChip {
                 inverses.push(distance * (distance.square() - p_squared));
             }
         }
-        let identity = run.points.iter().any(|p| bool::from(p.is_identity()));
         let zero = slopes.iter().any(|v| v.is_zero_vartime());
-        if identity || zero || inverses.iter().any(|v| v.is_zero_vartime()) {
+        let infinity = run.points.iter().any(|p| bool::from(p.is_identity()));
+        if infinity || zero || inverses.iter().any(|v| v.is_zero_vartime()) {
             return None;
         }
         slopes.iter_mut().batch_invert();
         inverses.iter_mut().batch_invert();
-        let label = label_of(nums[0].0, integer(r.y).bit(0));
+        let label = label_of(nums[0].0, run.odd);
         let mut scalars = [Fr::ZERO; 4];
         for ((s, inverse), native_inverse) in run.steps.iter().zip(slopes).zip(inverses) {
             let [a, b, _] = s.points;
@@ -488,7 +350,7 @@ impl SecpChip {
                 slope: centred(numerator * inverse),
                 inverse: native_inverse,
                 label,
-                offset: offset as u64,
+                offset: run.offset as u64,
             };
             if let Mode::Build(_) = s.mode {
                 scalars = [Fr::ZERO; 4];
@@ -503,7 +365,7 @@ impl SecpChip {
     }
 
     /// One step and the relations it needs; gives the scalars after it.
-    fn push_step(&self, t: &mut Trace<'_>, s: &Filled, scalars: [Fr; 4]) -> [Fr; 4] {
+    pub(super) fn push_step(&self, t: &mut Trace<'_>, s: &Filled, scalars: [Fr; 4]) -> [Fr; 4] {
         let [(x1, y1), (x2, y2), (x3, y3)] = s.points;
         let c = &self.step.1;
         let doubling = matches!(s.plan.mode, Mode::Double(_));
@@ -537,17 +399,16 @@ impl SecpChip {
         let (mut add, mut comb) = ([Fr::ZERO; 4], [0, 0]);
         match s.plan.mode {
             Mode::Build(j) => {
-                row.set(c.build, 1).set(c.digit, j as u64);
                 add[0] = Fr::from(j as u64);
                 if j == 1 {
                     row.set(c.first, 1);
                     comb[1] = s.offset;
+                } else {
+                    row.set(c.further, 1).set(c.digit, j as u64);
                 }
             }
             Mode::Double(turn) => {
-                row.set(c.double, 1)
-                    .set(c.turn[0], turn & 1)
-                    .set(c.turn[1], turn >> 1);
+                row.set(c.doubles[turn], 1);
                 add = scalars;
             }
             Mode::Add(d) => {
@@ -597,17 +458,15 @@ impl SecpChip {
     }
 
     /// The row that ties words, scalars and points together, and what it needs.
-    #[allow(clippy::too_many_arguments)]
-    fn push_signature(
+    pub(super) fn push_signature(
         &self,
         t: &mut Trace<'_>,
         sig: &Signature,
-        point: Secp256k1Affine,
+        run: &Run,
         key: Secp256k1Affine,
-        offset: usize,
-        windows: &Windows,
         [u, v]: [Fq; 2],
     ) {
+        let (point, windows) = (run.r, &run.windows);
         use Modulus::{N, P};
         let y = integer(point.y);
         let r = self.push_word(t, N, sig.r, false);
@@ -654,6 +513,7 @@ impl SecpChip {
         let c = &self.signature.1;
         let [s_hi, s_lo] = half(sig.s);
         let z_top = sig.z >> 130;
+        let z_bits = (sig.z >> 128usize).as_limbs()[0] & 3;
         let z_top_digits = digits_of(Wide::from(z_top), 10);
         let z_low_digits = digits_of(Wide::from(sig.z & U256::from(u128::MAX)), 10);
         let y_low = y & U256::from(u128::MAX);
@@ -665,14 +525,14 @@ impl SecpChip {
             .set_all(&c.qx_half, half(qx))
             .set_all(&c.qy_half, half(qy))
             .set(c.parity, u64::from(sig.odd))
-            .set(c.offset, offset as u64)
+            .set(c.offset, run.offset as u64)
             .set(c.k1, native_of(k1))
             .set_all(&c.k2, k2n.fr())
             .set(c.g0, native_of(g0))
             .set_all(&c.g1, g1n.fr())
             .set_all(&c.half_y, digits_of(Wide::from(y_low >> 1), 10))
-            .set(c.z_bits[0], u64::from(sig.z.bit(128)))
-            .set(c.z_bits[1], u64::from(sig.z.bit(129)))
+            .set(c.z_bits, z_bits)
+            .set(c.z_bits_bound, z_bits + (1 << 13) - 4)
             .set(c.z_top, native_of(z_top))
             .set(
                 c.z_top_bound,
