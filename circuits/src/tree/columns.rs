@@ -2,7 +2,7 @@
 
 use crate::{
     Fr,
-    framework::{Cell, Expr, KindBuilder, TableId, pow2},
+    framework::{Cell, Expr, KindBuilder, TableId, lin, pow2},
     tables::RANGE_BITS,
 };
 
@@ -11,12 +11,12 @@ pub(super) const LIMBS: usize = 10;
 /// Bits of a half.
 pub(super) const HALF_BITS: u32 = RANGE_BITS * LIMBS as u32;
 
-/// `Σ limb_i 2^(13 i)`.
-pub(super) fn horner(limbs: &[Cell]) -> Expr {
-    limbs
+/// `Σ limb_i 2^(13 i)`, from the lowest limb on, so that shorter sums are shared by longer ones.
+pub(super) fn sum(limbs: &[Cell]) -> Expr {
+    lin(limbs
         .iter()
-        .rev()
-        .fold(Expr::zero(), |sum, limb| sum * pow2(RANGE_BITS) + *limb)
+        .zip(0..)
+        .map(|(limb, i)| (pow2(RANGE_BITS * i), *limb)))
 }
 
 /// A number of 260 bits in looked-up limbs of 13 bits: the low half on physical row 0, the high half on row 1.
@@ -37,11 +37,11 @@ impl Number {
     }
     /// The low half.
     pub(super) fn low(&self) -> Expr {
-        horner(&self.low)
+        sum(&self.low)
     }
     /// The high half.
     pub(super) fn high(&self) -> Expr {
-        horner(&self.high)
+        sum(&self.high)
     }
     /// The number as a field element.
     pub(super) fn value(&self) -> Expr {

@@ -1,8 +1,7 @@
 //! Kinds, constraints and messages of the `tree` chip.
 
 use super::columns::{
-    Digest, EndCells, HALF_BITS, Handed, LevelCells, RecordCells, RootCells, horner,
-    modulus_minus_two,
+    Digest, EndCells, HALF_BITS, Handed, LevelCells, RecordCells, RootCells, modulus_minus_two, sum,
 };
 use crate::{
     Fr,
@@ -152,13 +151,13 @@ fn record(
     }
     // What a leaf's packed element holds is unique: the high half is below 2^128 and the nonce below 2^65.
     let shift = pow2(2);
-    k.equal("balance limbs", horner(&c.balance), &account * x2);
+    k.equal("balance limbs", sum(&c.balance), &account * x2);
     k.equal(
         "top balance limb",
         c.balance_top,
         c.balance[c.balance.len() - 1] * shift,
     );
-    k.equal("nonce limbs", horner(&c.nonce), &account * x1);
+    k.equal("nonce limbs", sum(&c.nonce), &account * x1);
 
     // A record is empty exactly if its value is that of an empty one, and then it has no leaf.
     let (empty_slot, empty_account) = empty_values();

@@ -248,7 +248,7 @@ fn random_workload(seed: u64) -> Workload {
     let mut touched = some(10, 0);
     // Reads, and deletions of what is there, which random ids would rarely hit.
     for (i, (id, v)) in before.iter().enumerate() {
-        if seed % 3 == 0 || i % 4 == 0 {
+        if seed.is_multiple_of(3) || i % 4 == 0 {
             touched.insert(*id, if i % 2 == 0 { 0 } else { *v });
         }
     }
