@@ -2,16 +2,21 @@
 
 pub mod arith;
 pub mod buses;
+pub mod cpu;
 pub mod framework;
 pub mod hash;
 pub mod io;
 pub mod keccak;
 mod limbs;
+pub mod machine;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod secp;
 pub mod tables;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;
+pub mod witness;
 
 pub use halo2_proofs::halo2curves::bn256::Fr;
 

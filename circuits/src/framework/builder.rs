@@ -310,12 +310,8 @@ impl MachineBuilder {
         }
     }
 
-    /// Binds the two public values to cells of the start row, which must be of `kind`.
+    /// Binds the two public values to cells of the start's logical row, which must be of `kind`.
     pub fn bind_instance(&mut self, kind: KindId, high: Cell, low: Cell) {
-        assert!(
-            high.row == 0 && low.row == 0,
-            "the public values are bound on the start row itself"
-        );
         self.machine.instance = Some((kind, high, low));
     }
 
@@ -501,18 +497,6 @@ impl KindBuilder<'_> {
     pub fn select(&mut self, choices: &[(Expr, Bus, bool)], values: Vec<Expr>) -> &mut Self {
         let (mut number, mut multiplicity, mut buses) = (Expr::zero(), Expr::zero(), vec![]);
         for (on, bus, made) in choices {
-            let def = &self.owner.machine.buses[bus.0];
-            assert!(
-                on.degree() <= 1 && def.arity <= values.len(),
-                "{}: choice of {}",
-                self.kind.name,
-                def.name
-            );
-            assert!(
-                !made || def.kind == BusKind::Token,
-                "{}: facts are only taken",
-                self.kind.name
-            );
             number = number + on * Fr::from(bus.number());
             multiplicity = if *made {
                 multiplicity + on
@@ -521,11 +505,30 @@ impl KindBuilder<'_> {
             };
             buses.push(*bus);
         }
+        self.switched(number, multiplicity, &buses, values)
+    }
+
+    /// A message whose bus number and multiplicity the row's cells say, which the chip constrains to one of `buses` and to
+    /// 1 (made), -1 (taken) or 0. A bus of fewer values leaves the rest to be 0.
+    pub fn switched(
+        &mut self,
+        number: impl Into<Expr>,
+        multiplicity: impl Into<Expr>,
+        buses: &[Bus],
+        values: Vec<Expr>,
+    ) -> &mut Self {
         assert!(
             values.iter().all(|v| v.degree() <= 1),
             "{}: a value is not linear",
             self.kind.name
         );
+        assert!(
+            buses
+                .iter()
+                .all(|b| self.owner.machine.buses[b.0].arity <= values.len())
+        );
+        let (number, multiplicity) = (number.into(), multiplicity.into());
+        let buses = buses.to_vec();
         self.kind.messages.push(Message {
             buses,
             number,
@@ -663,7 +666,20 @@ impl KindBuilder<'_> {
         let wide = owner.machine.layout.wide;
         let mut taken = vec![0; kind.rows];
         let mut messages = std::mem::take(&mut kind.messages);
-        for m in &mut messages {
+        // Messages that read only lower rows go there: from above they would cost the same, and from there they leave the
+        // upper rows' slots to messages that need them.
+        let top = |m: &Message| {
+            let mut top = i8::MAX;
+            m.values
+                .iter()
+                .chain([&m.multiplicity, &m.number])
+                .for_each(|e| e.visit(&mut |c| top = top.min(c.row)));
+            usize::try_from(top).unwrap_or(0).min(kind.rows - 1)
+        };
+        let mut order: Vec<usize> = (0..messages.len()).collect();
+        order.sort_by_key(|i| std::cmp::Reverse(top(&messages[*i])));
+        for m in order {
+            let m = &mut messages[m];
             let cost = |row: usize| {
                 let mut q = owner.queried.clone();
                 m.values
@@ -676,9 +692,10 @@ impl KindBuilder<'_> {
                     });
                 q.len()
             };
+            let wanted = top(m);
             let row = (0..kind.rows)
                 .filter(|r| taken[*r] < wide)
-                .min_by_key(|r| cost(*r))
+                .min_by_key(|r| (cost(*r), r.abs_diff(wanted)))
                 .unwrap_or_else(|| {
                     panic!("{}: more than {} messages", kind.name, wide * kind.rows)
                 });

@@ -19,7 +19,7 @@ use group::{Curve, Group, prime::PrimeCurveAffine};
 use halo2_proofs::halo2curves::secp256k1::{Fp, Fq, Secp256k1, Secp256k1Affine};
 
 /// A signature over a 256-bit hash, as a transaction carries it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Signature {
     /// The signed hash; any 256-bit value.
     pub z: U256,

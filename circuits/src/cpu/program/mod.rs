@@ -1,0 +1,30 @@
+//! The segment's program: prove that a run of whole transactions leads from one boundary state to the next.
+//!
+//! One file per part: [`segment`] (boundary states, public input), [`block`] (headers and block rules),
+//! [`transaction`] (decoding, signature, rules, fees), [`hashing`] (records of words under keccak).
+
+mod block;
+mod hashing;
+mod segment;
+mod transaction;
+
+pub use segment::SegmentVars;
+
+use super::asm::{Asm, Program, Var};
+
+/// Scratch words of the program.
+pub(super) struct Vars {
+    pub(super) s: SegmentVars,
+    pub(super) t: [Var; 6],
+}
+
+/// Assembles the program.
+pub fn build() -> Program {
+    let mut p = Asm::default();
+    let s = SegmentVars::declare(&mut p);
+    let t = [0, 1, 2, 3, 4, 5].map(|i| p.var(&format!("temporary {i}")));
+    let tx = transaction::TransactionVars::declare(&mut p);
+    let v = Vars { s, t };
+    segment::assemble(&mut p, &v, &tx);
+    p.assemble()
+}

@@ -1,0 +1,366 @@
+//! A transaction: signed bytes, sender, fields, rules, fees, receipt.
+
+use super::Vars;
+use crate::{
+    Fr,
+    cpu::asm::{Asm, Label, Var},
+};
+use alloy_primitives::U256;
+use protocol::{
+    hash::Tag,
+    rules::{
+        ACCESS_LIST_ADDRESS_GAS, ACCESS_LIST_KEY_GAS, FLOOR_TOKEN_GAS, LAST_NUMBERED_PRECOMPILE,
+        MAX_TRANSACTION_GAS, NONZERO_BYTE_TOKENS, P256_PRECOMPILE, TOKEN_GAS, TRANSACTION_GAS,
+    },
+    transaction::{TYPE_ACCESS_LIST, TYPE_DYNAMIC_FEE},
+};
+
+/// Scratch words of a transaction.
+pub(super) struct TransactionVars {
+    at: Var,
+    end: Var,
+    start: Var,
+    length: Var,
+    signing_hash: Var,
+    parity: Var,
+    r: Var,
+    s: Var,
+    key: [Var; 2],
+    sender: Var,
+    to: Var,
+    nonce: Var,
+    max_fee: Var,
+    priority: Var,
+    gas: Var,
+    value: Var,
+    tokens: Var,
+    addresses: Var,
+    keys: Var,
+    tip: Var,
+    used: Var,
+}
+
+impl TransactionVars {
+    pub(super) fn declare(p: &mut Asm) -> Self {
+        Self {
+            at: p.var("tx byte"),
+            end: p.var("tx end"),
+            start: p.var("tx start group"),
+            length: p.var("tx length"),
+            signing_hash: p.var("signing hash"),
+            parity: p.var("y parity"),
+            r: p.var("r"),
+            s: p.var("s"),
+            key: [p.var("key x"), p.var("key y")],
+            sender: p.var("sender"),
+            to: p.var("to"),
+            nonce: p.var("nonce"),
+            max_fee: p.var("max fee"),
+            priority: p.var("max priority fee"),
+            gas: p.var("tx gas limit"),
+            value: p.var("value"),
+            tokens: p.var("calldata tokens"),
+            addresses: p.var("access list addresses"),
+            keys: p.var("access list keys"),
+            tip: p.var("priority fee"),
+            used: p.var("tx gas used"),
+        }
+    }
+}
+
+pub(super) fn assemble(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    signature(p, v, x);
+    fields(p, v, x);
+    rules(p, v, x);
+    receiver(p, v, x);
+    transfer(p, v, x);
+    receipt(p, v, x);
+}
+
+/// Signing hash of the signed bytes, key recovery, sender, and the transactions chain.
+fn signature(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let (g, t) = (v.s, v.t);
+    p.note("signed bytes: keccak of the slice");
+    p.group(x.length, g.group);
+    p.set(x.start, g.group);
+    p.keccak(x.signing_hash, None, x.start, x.length);
+    p.set(t[0], 8);
+    p.mul_add(x.at, x.start, Some(t[0]), 0);
+    p.add(x.end, x.at, x.length);
+    p.note("fill to a multiple of 8 bytes, all zero by the hash's own rule");
+    let length = x.length;
+    p.hint(t[1], move |v| v.word(length).div_ceil(U256::from(8)));
+    p.mul_add(t[2], t[1], Some(t[0]), 0);
+    p.sub(Some(t[2]), Some(t[2]), x.length);
+    p.less(Some(t[2]), 8);
+    p.add(g.group, g.group, t[1]);
+    p.group(x.parity, g.group);
+    p.payload_word(x.r, g.group);
+    p.payload_word(x.s, g.group);
+    p.note("EIP-2: s is at most half the order; r and s are in range by the recovery");
+    p.sub(None, Some(g.half_order), x.s);
+    let (even, done) = (p.label(), p.label());
+    p.jump_zero(Some(x.parity), even);
+    p.equal(Some(x.parity), 1);
+    p.recover(x.key, x.signing_hash, [x.r, x.s], 1);
+    p.jump(done);
+    p.place(even);
+    p.recover(x.key, x.signing_hash, [x.r, x.s], 0);
+    p.place(done);
+
+    p.note("sender: low 160 bits of the key's keccak");
+    p.clock(t[0]);
+    p.write(t[0], 0, x.key[0]);
+    p.write(t[0], 4, x.key[1]);
+    p.set(t[1], 64);
+    p.keccak(t[2], Some(t[0]), 0, t[1]);
+    p.high(t[0], t[2]);
+    p.hint(t[1], {
+        let all = t[0];
+        move |v| v.word(all) >> 32
+    });
+    p.set(t[3], 1 << 32);
+    p.mul_add(t[4], t[1], Some(t[3]), 0);
+    p.sub(Some(t[4]), Some(t[0]), t[4]);
+    p.less(Some(t[4]), 1 << 32);
+    p.pair(x.sender, Some(t[4]), t[2]);
+
+    p.note("transactions chain: hash, parity * 2^128 + r, s");
+    p.set(t[0], 0);
+    p.set(t[1], Tag::Transaction.iv(6));
+    p.absorb(x.signing_hash, t[0], t[1]);
+    p.high(t[2], x.r);
+    p.pair(t[2], Some(x.parity), t[2]);
+    p.join(t[2], t[2]);
+    p.pair(t[2], Some(t[2]), x.r);
+    p.absorb(t[2], t[0], t[1]);
+    p.absorb(x.s, t[0], t[1]);
+    p.high(t[0], t[0]);
+    p.compress(
+        g.transactions_chain,
+        Tag::Transactions.iv(2),
+        g.transactions_chain,
+        t[0],
+    );
+}
+
+/// Decodes the RLP: type 0 with EIP-155, 1 or 2.
+fn fields(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let (g, t) = (v.s, v.t);
+    let (typed, dynamic, typed_rest, done) = (p.label(), p.label(), p.label(), p.label());
+    let at = x.at;
+    p.jump_hint(typed, move |v| v.payload_byte(at) < 0xc0);
+    p.note("type 0: nonce, price, gas, to, value, data, chain id, 0, 0");
+    list_to_the_end(p, x, t[0]);
+    p.item_integer(x.nonce, at);
+    p.item_integer(x.max_fee, at);
+    p.set(x.priority, x.max_fee);
+    body(p, v, x);
+    p.item_integer(t[0], at);
+    p.equal(Some(t[0]), g.chain_id);
+    for _ in 0..2 {
+        p.item_integer(t[0], at);
+        p.equal(Some(t[0]), 0);
+    }
+    p.set(x.addresses, 0);
+    p.set(x.keys, 0);
+    p.jump(done);
+
+    p.place(typed);
+    p.note("type 1 or 2: chain id, nonce, prices, gas, to, value, data, access list");
+    p.item_fixed(t[1], at, 1);
+    list_to_the_end(p, x, t[0]);
+    p.item_integer(t[0], at);
+    p.equal(Some(t[0]), g.chain_id);
+    p.item_integer(x.nonce, at);
+    p.item_integer(x.priority, at);
+    let kind = t[1];
+    p.jump_hint(dynamic, move |v| {
+        v.word(kind) == U256::from(TYPE_DYNAMIC_FEE)
+    });
+    p.equal(Some(t[1]), u64::from(TYPE_ACCESS_LIST));
+    p.set(x.max_fee, x.priority);
+    p.jump(typed_rest);
+    p.place(dynamic);
+    p.equal(Some(t[1]), u64::from(TYPE_DYNAMIC_FEE));
+    p.item_integer(x.max_fee, at);
+    p.place(typed_rest);
+    body(p, v, x);
+    access_list(p, v, x);
+    p.place(done);
+    p.equal(Some(at), x.end);
+}
+
+/// A list header whose content ends with the signed bytes.
+fn list_to_the_end(p: &mut Asm, x: &TransactionVars, t: Var) {
+    p.item_length(t, x.at, true);
+    p.add(t, x.at, t);
+    p.equal(Some(t), x.end);
+}
+
+/// Gas limit, receiver, value, and the calldata's tokens (EIP-7623).
+fn body(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let t = v.t;
+    p.item_integer(x.gas, x.at);
+    p.item_fixed(x.to, x.at, 20);
+    p.item_integer(x.value, x.at);
+    let done = p.label();
+    p.item_length(x.tokens, x.at, false);
+    p.jump_zero(Some(x.tokens), done);
+    p.sub(Some(t[2]), Some(x.at), x.tokens);
+    p.count(t[2], t[2], x.tokens);
+    p.set(t[3], NONZERO_BYTE_TOKENS - 1);
+    p.mul_add(x.tokens, t[2], Some(t[3]), x.tokens);
+    p.place(done);
+}
+
+/// Runs `body` until `at` reaches `end` exactly.
+fn until(p: &mut Asm, at: Var, end: Var, t: Var, body: impl FnOnce(&mut Asm)) {
+    let (again, done): (Label, Label) = (p.label(), p.label());
+    p.place(again);
+    p.sub(Some(t), Some(end), at);
+    p.jump_zero(Some(t), done);
+    body(p);
+    p.jump(again);
+    p.place(done);
+}
+
+/// EIP-2930: counts addresses and keys.
+fn access_list(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let [t, list_end, keys_end, entry_end, ..] = v.t;
+    p.note("access list: [address, [key, ...]], ...");
+    p.set(x.addresses, 0);
+    p.set(x.keys, 0);
+    p.item_length(list_end, x.at, true);
+    p.add(list_end, x.at, list_end);
+    p.equal(Some(list_end), x.end);
+    until(p, x.at, list_end, t, |p| {
+        p.item_length(entry_end, x.at, true);
+        p.add(entry_end, x.at, entry_end);
+        p.item_fixed(t, x.at, 20);
+        p.add(x.addresses, x.addresses, 1);
+        p.item_length(keys_end, x.at, true);
+        p.add(keys_end, x.at, keys_end);
+        p.equal(Some(keys_end), entry_end);
+        until(p, x.at, keys_end, t, |p| {
+            p.item_fixed(t, x.at, 32);
+            p.add(x.keys, x.keys, 1);
+        });
+    });
+}
+
+/// Rules that need no state, and the gas used: a transfer's is the greater of intrinsic gas and floor.
+fn rules(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let (g, [t, factor, intrinsic, floor, ..]) = (v.s, v.t);
+    p.note("EIP-2681, EIP-1559, EIP-7825 and the block's gas limit");
+    p.less(Some(x.nonce), Fr::from(u64::MAX));
+    p.high(t, x.max_fee);
+    p.equal(Some(t), 0);
+    p.sub(None, Some(x.max_fee), x.priority);
+    p.sub(None, Some(x.max_fee), g.base_fee);
+    p.less(Some(x.gas), MAX_TRANSACTION_GAS + 1);
+    p.sub(Some(t), Some(g.gas_limit), g.gas_used);
+    p.sub(None, Some(t), x.gas);
+    p.note("intrinsic gas and calldata floor (EIP-2930, EIP-7623)");
+    p.set(factor, TOKEN_GAS);
+    p.mul_add(intrinsic, x.tokens, Some(factor), TRANSACTION_GAS);
+    p.set(factor, ACCESS_LIST_ADDRESS_GAS);
+    p.mul_add(intrinsic, x.addresses, Some(factor), intrinsic);
+    p.set(factor, ACCESS_LIST_KEY_GAS);
+    p.mul_add(intrinsic, x.keys, Some(factor), intrinsic);
+    p.set(factor, FLOOR_TOKEN_GAS);
+    p.mul_add(floor, x.tokens, Some(factor), TRANSACTION_GAS);
+    let (higher, done) = (p.label(), p.label());
+    p.jump_hint(higher, move |v| v.word(floor) > v.word(intrinsic));
+    p.sub(None, Some(intrinsic), floor);
+    p.set(x.used, intrinsic);
+    p.jump(done);
+    p.place(higher);
+    p.less(Some(intrinsic), floor);
+    p.set(x.used, floor);
+    p.place(done);
+    p.sub(None, Some(x.gas), x.used);
+    p.add(g.gas_used, g.gas_used, x.used);
+}
+
+/// The receiver runs no code: it is no precompile and has none.
+fn receiver(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let t = v.t[0];
+    let (small, done, above) = (p.label(), p.label(), p.label());
+    p.note("the receiver is no precompile");
+    p.high(t, x.to);
+    p.jump_zero(Some(t), small);
+    p.jump(done);
+    p.place(small);
+    p.jump_zero(Some(x.to), done);
+    let to = x.to;
+    p.jump_hint(above, move |v| v.word(to) > U256::from(P256_PRECOMPILE));
+    p.set(t, LAST_NUMBERED_PRECOMPILE);
+    p.less(Some(t), x.to);
+    p.less(Some(x.to), P256_PRECOMPILE);
+    p.jump(done);
+    p.place(above);
+    p.set(t, P256_PRECOMPILE);
+    p.less(Some(t), x.to);
+    p.place(done);
+}
+
+/// Sender, receiver and coinbase. The base fee is burnt: nobody receives it.
+fn transfer(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let (g, [t, balance, cost, price, ..]) = (v.s, v.t);
+    p.note("EIP-3607 and nonce");
+    p.no_code(t, x.sender);
+    p.equal(Some(t), 1);
+    p.nonce(t, x.sender);
+    p.equal(Some(t), x.nonce);
+    p.note("the balance covers gas limit x max fee + value");
+    p.balance(balance, x.sender);
+    p.mul_add(cost, x.max_fee, Some(x.gas), x.value);
+    p.sub(None, Some(balance), cost);
+    p.note("priority fee: the lesser of the maximum and what the maximum fee leaves");
+    p.sub(Some(t), Some(x.max_fee), g.base_fee);
+    let (room, done) = (p.label(), p.label());
+    let priority = x.priority;
+    p.jump_hint(room, move |v| v.word(t) < v.word(priority));
+    p.sub(None, Some(t), x.priority);
+    p.set(x.tip, x.priority);
+    p.jump(done);
+    p.place(room);
+    p.less(Some(t), x.priority);
+    p.set(x.tip, t);
+    p.place(done);
+    p.add(price, x.tip, g.base_fee);
+    p.mul_add(cost, price, Some(x.used), x.value);
+    p.sub(Some(balance), Some(balance), cost);
+    p.set_balance(x.sender, balance, true);
+    p.note("value to the receiver, which has no code");
+    p.no_code(t, x.to);
+    p.equal(Some(t), 1);
+    p.balance(balance, x.to);
+    p.add(balance, balance, x.value);
+    p.set_balance(x.to, balance, false);
+    p.note("priority fee to the coinbase");
+    p.balance(balance, g.coinbase);
+    p.mul_add(balance, x.tip, Some(x.used), balance);
+    p.set_balance(g.coinbase, balance, false);
+}
+
+/// Receipts chain: status 1, cumulative gas, no logs.
+fn receipt(p: &mut Asm, v: &Vars, _x: &TransactionVars) {
+    let (g, [item, rate, capacity, one, ..]) = (v.s, v.t);
+    p.note("receipts chain");
+    p.set(rate, 0);
+    p.set(capacity, Tag::Receipt.iv(4));
+    p.set(one, 1);
+    p.pair(item, Some(one), g.gas_used);
+    p.absorb(item, rate, capacity);
+    p.set(item, 0);
+    p.absorb(item, rate, capacity);
+    p.high(item, rate);
+    p.compress(
+        g.receipts_chain,
+        Tag::Receipts.iv(2),
+        g.receipts_chain,
+        item,
+    );
+}
