@@ -1,0 +1,185 @@
+//! `hallmark cost`: what a batch, or a transaction of each kind, costs to prove.
+
+use super::{
+    print_json,
+    prove::read_batch,
+    sample::{Sample, recipient, transfer},
+};
+use crate::{
+    cli::{CostArgs, Global, SUCCESS},
+    home,
+    ui::{Ui, group},
+};
+use alloy::{
+    network::TransactionBuilder,
+    rpc::types::{AccessList, AccessListItem, TransactionRequest},
+};
+use alloy_primitives::B256;
+use eyre::{Result, WrapErr};
+use hallmark::pipeline;
+use prover::segments::Prover;
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Accounts in the state whose transfers are measured.
+const ACCOUNTS: u64 = 1 << 16;
+/// Transactions of each kind in a measured batch.
+const EACH: u64 = 4;
+
+pub(crate) fn run(global: &Global, args: &CostArgs) -> Result<u8> {
+    let ui = Ui::new();
+    let prover = Prover::new(&home::directory(global)?, home::label(global)?);
+    if args.batches.is_empty() {
+        let report = transactions(&prover, &ui)?;
+        if global.json {
+            print_json(&report);
+        } else {
+            print_transactions(&report);
+        }
+        return Ok(SUCCESS);
+    }
+    let reports = args
+        .batches
+        .iter()
+        .map(|path| batch(&prover, path))
+        .collect::<Result<Vec<_>>>()?;
+    if global.json {
+        print_json(&json!({ "batches": reports }));
+    } else {
+        reports.iter().for_each(print_batch);
+    }
+    Ok(SUCCESS)
+}
+
+/// What one batch file costs.
+fn batch(prover: &Prover, path: &Path) -> Result<Value> {
+    let witness = read_batch(path)?;
+    let segments = pipeline::plan(&witness)?;
+    let rows = pipeline::rows(&segments);
+    let capacity: usize = segments.iter().map(|s| pipeline::capacity(s.k)).sum();
+    let seconds: f64 = segments
+        .iter()
+        .map(|s| pipeline::budget(prover, s.k).seconds)
+        .sum();
+    let blocks = witness.decode_payload()?.blocks;
+    Ok(json!({
+        "batch": path.display().to_string(),
+        "blocks": blocks.len(),
+        "transactions": blocks.iter().map(|b| b.transactions.len()).sum::<usize>(),
+        "rows_total": rows,
+        "rows_by_chip": pipeline::rows_by_chip(&segments),
+        "k": segments.iter().map(|s| s.k).collect::<Vec<_>>(),
+        "share_of_shape": rows as f64 / capacity.max(1) as f64,
+        "prove_seconds_estimate": seconds,
+    }))
+}
+
+/// The kinds of transactions whose cost is measured: name and the request to the fresh account `to`.
+type Kind = (&'static str, fn(u64, u64) -> (u64, TransactionRequest));
+
+const KINDS: [Kind; 4] = [
+    ("eth_transfer", transfer),
+    ("eth_transfer_access_list", |sender, to| {
+        let item = AccessListItem {
+            address: recipient(to),
+            storage_keys: vec![B256::with_last_byte(1)],
+        };
+        let (sender, request) = transfer(sender, to);
+        (sender, request.access_list(AccessList(vec![item])))
+    }),
+    ("eth_transfer_calldata_100", |sender, to| {
+        let (sender, request) = transfer(sender, to);
+        (sender, request.with_input(vec![0xab; 100]))
+    }),
+    ("eth_transfer_legacy", |sender, to| {
+        let (sender, request) = transfer(sender, to);
+        (sender, request.with_gas_price(3_000_000_000))
+    }),
+];
+
+/// Marginal rows of a transaction of each kind: a batch with some against a batch without them.
+fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
+    let directory = tempfile::tempdir().wrap_err("no temporary directory can be made")?;
+    ui.say(format!("a chain with {} accounts", group(ACCOUNTS)));
+    let sample = Sample::start(&directory.path().join("node"), 1 + EACH, ACCOUNTS, 0)?;
+    let mut fresh = 0..;
+    let mut rows = |kind: Option<&Kind>| -> Result<usize> {
+        let mut next = || fresh.next().unwrap_or(u64::MAX);
+        let mut requests = vec![transfer(0, next())];
+        if let Some((_, request)) = kind {
+            requests.extend((1..=EACH).map(|sender| request(sender, next())));
+        }
+        Ok(pipeline::rows(&pipeline::plan(&sample.batch(requests)?)?))
+    };
+    let base = rows(None)?;
+    let mut marginal = Map::new();
+    for kind in &KINDS {
+        ui.say(format!("measuring {}", kind.0));
+        let more = rows(Some(kind))?.saturating_sub(base);
+        marginal.insert(kind.0.to_owned(), json!(more.div_ceil(EACH as usize)));
+    }
+    sample.stop();
+    let transfer = marginal
+        .get("eth_transfer")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    let per_shape: Vec<_> = pipeline::SHAPES
+        .map(|k| {
+            let room = (pipeline::capacity(k) as u64).saturating_sub(base as u64);
+            json!({
+                "k": k,
+                "rows": pipeline::capacity(k),
+                "eth_transfers": if transfer == 0 { 0 } else { 1 + room / transfer },
+                "prove_seconds_estimate": pipeline::budget(prover, k).seconds,
+            })
+        })
+        .collect();
+    Ok(json!({
+        "accounts": ACCOUNTS,
+        "rows_per_transaction": marginal,
+        "rows_shared": (base as u64).saturating_sub(transfer),
+        "shapes": per_shape,
+    }))
+}
+
+fn print_transactions(report: &Value) {
+    println!(
+        "rows, marginal, in a state of {} accounts",
+        report["accounts"]
+    );
+    for (name, rows) in report["rows_per_transaction"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
+        println!("  {name:<28} {:>9}", group(rows.as_u64().unwrap_or(0)));
+    }
+    let shared = report["rows_shared"].as_u64().unwrap_or(0);
+    println!("  {:<28} {:>9}", "shared by a batch", group(shared));
+    println!("\nshape       rows   transfers   seconds, by estimate");
+    for s in report["shapes"].as_array().into_iter().flatten() {
+        println!(
+            "2^{:<4} {:>9} {:>11}   {:>7.0}",
+            s["k"],
+            group(s["rows"].as_u64().unwrap_or(0)),
+            group(s["eth_transfers"].as_u64().unwrap_or(0)),
+            s["prove_seconds_estimate"].as_f64().unwrap_or(0.0)
+        );
+    }
+}
+
+fn print_batch(report: &Value) {
+    println!("{}", report["batch"].as_str().unwrap_or_default());
+    println!(
+        "  {} transactions in {} blocks: {} rows, shapes {}, {:.0} % full, about {:.0} s",
+        report["transactions"],
+        report["blocks"],
+        group(report["rows_total"].as_u64().unwrap_or(0)),
+        report["k"],
+        100.0 * report["share_of_shape"].as_f64().unwrap_or(0.0),
+        report["prove_seconds_estimate"].as_f64().unwrap_or(0.0)
+    );
+    for (chip, rows) in report["rows_by_chip"].as_object().into_iter().flatten() {
+        println!("  {chip:<10} {:>9}", group(rows.as_u64().unwrap_or(0)));
+    }
+}
