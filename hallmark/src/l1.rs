@@ -136,6 +136,18 @@ impl EmbeddedL1 {
         })
     }
 
+    /// Takes back the batches after `last`, which are not proven.
+    ///
+    /// # Errors
+    /// When the contract refuses it.
+    pub fn revert(&mut self, last: u64) -> Result<()> {
+        let receipt = self.send(Rollup::revertBatchesCall { last })?;
+        if !receipt.success {
+            bail!("L1 did not revert to batch {last}: {}", reason(&receipt));
+        }
+        Ok(())
+    }
+
     /// State root of the last proven batch.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The built binary, as a user runs it: options, files, exit codes. Nothing here makes a key or a proof of the machine.
+//! The built binary, as a user runs it: options, files, exit codes. Only the smallest verifying key is made, and no proof.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -133,6 +133,78 @@ fn a_damaged_string_is_reported_and_made_anew() {
     let output = make();
     assert_says(&output, SUCCESS, &["damaged", "making it anew"]);
     assert_eq!(fs::read(&file).unwrap(), good);
+}
+
+#[test]
+fn a_damaged_key_is_reported_and_made_anew() {
+    let d = directory();
+    let pin = || hallmark(d.path(), &["keys", "pin", "--k", "15", "--json"]);
+    let first = pin();
+    assert_eq!(code(&first), SUCCESS, "{}", stderr(&first));
+    let pinned = json(&first)["pinned"].clone();
+    assert!(pinned.is_string(), "{pinned}");
+    let key = fs::read_dir(d.path().join("home"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|e| e == "vk"))
+        .unwrap();
+    let good = fs::read(&key).unwrap();
+    // Cut short, a bit turned, another file.
+    let mut turned = good.clone();
+    turned[good.len() / 2] ^= 4;
+    for bad in [&good[..good.len() - 1], &turned, b"", b"a key"] {
+        fs::write(&key, bad).unwrap();
+        let output = pin();
+        assert_says(&output, SUCCESS, &[".vk", "making the key anew"]);
+        assert_eq!(json(&output)["pinned"], pinned);
+        assert_eq!(fs::read(&key).unwrap(), good);
+    }
+    proofs_that_the_key_refuses(d.path());
+}
+
+/// Proof files of the right form under the key that is in the cache.
+fn proofs_that_the_key_refuses(directory: &Path) {
+    let circuit = prover::circuit::digest(&hallmark::pipeline::blank(15)).unwrap();
+    let shape = hallmark::pipeline::budget(
+        &prover::Prover::new(directory, prover::SrsLabel::development()),
+        15,
+    );
+    let honest = prover::ProofFile {
+        k: 15,
+        circuit,
+        srs: prover::SrsLabel::development(),
+        segment: prover::SegmentId {
+            batch: 1,
+            index: 0,
+            count: 1,
+        },
+        public: vec![1.into(), 2.into()],
+        proof: vec![0; shape.proof_bytes],
+        metadata: vec![0; 32],
+    };
+    type Change = fn(&mut prover::ProofFile);
+    let changes: [(Change, &str); 6] = [
+        (|_| (), "proof"),
+        (|f| f.proof.truncate(500), "cut short"),
+        (|f| f.public.truncate(1), "1 public values"),
+        (|f| f.public.push(3.into()), "3 public values"),
+        (|f| f.k = 3, "2^3 rows"),
+        (|f| f.srs = prover::SrsLabel::from_bytes([7; 32]), "--srs"),
+    ];
+    for (change, reason) in changes {
+        let mut file = honest.clone();
+        change(&mut file);
+        let path = directory.join("some.proof");
+        fs::write(&path, file.encode().unwrap()).unwrap();
+        let output = hallmark(directory, &["verify", "--json", "some.proof"]);
+        assert_eq!(code(&output), REFUSED, "{}", stderr(&output));
+        let report = json(&output);
+        assert_eq!(report["valid"], false);
+        assert!(
+            report["reason"].as_str().unwrap().contains(reason),
+            "{report}"
+        );
+    }
 }
 
 // NEGATIVE

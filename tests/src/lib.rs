@@ -1,1 +1,95 @@
-//! Tests across crates: end to end, adversarial, official suites.
+//! What the tests across crates share: a small chain, transactions of every type, the directory of keys.
+//!
+//! The tests themselves are in `tests/`: the whole line from JSON-RPC to the contract, what it must refuse, and the
+//! sequencer's EVM against the machine's interpreter.
+
+use alloy::{
+    consensus::{SignableTransaction, Signed, TxEnvelope},
+    eips::eip2718::Encodable2718,
+    signers::{SignerSync, local::PrivateKeySigner},
+};
+use alloy_primitives::{Address, B256, Bytes, Signature, U256};
+use eyre::Result;
+use hallmark::pipeline;
+use protocol::{Genesis, genesis::GenesisAccount};
+use sequencer::{BlockProduction, Config, Node, SealPolicy};
+use std::{path::Path, sync::Arc};
+
+/// Chain id of the tests' L2.
+pub const CHAIN_ID: u64 = 31_998;
+/// Base fee of block 0, wei per gas.
+pub const BASE_FEE: u64 = 1_000_000_000;
+/// Time of block 0, Unix seconds.
+pub const GENESIS_TIME: u64 = 1_700_000_000;
+/// Receiver of the priority fees.
+pub const COINBASE: Address = Address::repeat_byte(0xc0);
+/// Accounts with ether.
+pub const FUNDED: u8 = 6;
+
+/// The key of account `index`, which has ether if `index` is below [`FUNDED`].
+///
+/// # Errors
+/// Never for an index below 255.
+pub fn key(index: u8) -> Result<PrivateKeySigner> {
+    Ok(PrivateKeySigner::from_bytes(&B256::repeat_byte(
+        index.wrapping_add(1),
+    ))?)
+}
+
+/// Genesis with [`FUNDED`] accounts of 100 ether each.
+///
+/// # Errors
+/// Never.
+pub fn genesis() -> Result<Genesis> {
+    let mut accounts = std::collections::BTreeMap::new();
+    for index in 0..FUNDED {
+        let account = GenesisAccount {
+            balance: U256::from(100_000_000_000_000_000_000_u128),
+            ..GenesisAccount::default()
+        };
+        accounts.insert(key(index)?.address(), account);
+    }
+    let genesis = Genesis {
+        chain_id: CHAIN_ID,
+        timestamp: GENESIS_TIME,
+        gas_limit: 30_000_000,
+        base_fee: BASE_FEE,
+        coinbase: Address::ZERO,
+        accounts,
+    };
+    Ok(genesis.complete()?)
+}
+
+/// A node on [`genesis`] with its store in `directory`, which builds and seals when told.
+///
+/// # Errors
+/// When the store cannot be made.
+pub fn node(directory: &Path) -> Result<Node> {
+    let config = Config {
+        coinbase: COINBASE,
+        block_production: BlockProduction::Manual,
+        seal: SealPolicy {
+            max_age: None,
+            max_rows: pipeline::capacity(*pipeline::SHAPES.end()) as u64,
+            ..SealPolicy::default()
+        },
+        ..Config::default()
+    };
+    let check = Arc::new(pipeline::provability());
+    let store = directory.join("store.redb");
+    Ok(Node::open_with(&store, genesis()?, config, check)?)
+}
+
+/// Signs a transaction; its EIP-2718 bytes.
+///
+/// # Errors
+/// When the key cannot sign.
+pub fn sign<T>(signer: &PrivateKeySigner, transaction: T) -> Result<Bytes>
+where
+    T: SignableTransaction<Signature>,
+    TxEnvelope: From<Signed<T>>,
+{
+    let signature = signer.sign_hash_sync(&transaction.signature_hash())?;
+    let envelope = TxEnvelope::from(transaction.into_signed(signature));
+    Ok(envelope.encoded_2718().into())
+}

@@ -101,7 +101,7 @@ const KINDS: [Kind; 4] = [
 fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
     let directory = tempfile::tempdir().wrap_err("no temporary directory can be made")?;
     ui.say(format!("a chain with {} accounts", group(ACCOUNTS)));
-    let sample = Sample::start(&directory.path().join("node"), 1 + EACH, ACCOUNTS, 0)?;
+    let sample = Sample::start(&directory.path().join("store.redb"), 1 + EACH, ACCOUNTS, 0)?;
     let mut fresh = 0..;
     let mut rows = |kind: Option<&Kind>| -> Result<usize> {
         let mut next = || fresh.next().unwrap_or(u64::MAX);
@@ -129,7 +129,7 @@ fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
             json!({
                 "k": k,
                 "rows": pipeline::capacity(k),
-                "eth_transfers": if transfer == 0 { 0 } else { 1 + room / transfer },
+                "eth_transfers": room.checked_div(transfer).map_or(0, |n| n + 1),
                 "prove_seconds_estimate": pipeline::budget(prover, k).seconds,
             })
         })

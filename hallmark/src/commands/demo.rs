@@ -43,7 +43,7 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<u8> {
 
     ui.say(format!("L2: genesis with {} accounts", group(accounts)));
     let sample = Sample::start(
-        &directory.path().join("node"),
+        &directory.path().join("store.redb"),
         args.transfers,
         accounts,
         now,

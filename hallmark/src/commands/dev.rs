@@ -81,9 +81,11 @@ pub(crate) fn run(global: &Global, args: &DevArgs) -> Result<u8> {
         .data
         .clone()
         .unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&data)
+        .wrap_err_with(|| format!("the directory {} cannot be made", data.display()))?;
     let genesis = genesis(args, now)?;
     let node = Node::open_with(
-        &data.join("node"),
+        &data.join("store.redb"),
         genesis.clone(),
         config(args, &genesis),
         Arc::new(pipeline::provability()),

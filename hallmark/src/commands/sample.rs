@@ -8,6 +8,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use eyre::{Result, WrapErr, ensure, eyre};
+use hallmark::pipeline;
 use protocol::{Genesis, genesis::GenesisAccount};
 use sequencer::{BatchWitness, BlockProduction, Config, Node, RpcHandle, SealPolicy};
 use serde::{Serialize, de::DeserializeOwned};
@@ -76,25 +77,21 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Starts the node in `directory`.
-    pub(super) fn start(
-        directory: &Path,
-        senders: u64,
-        accounts: u64,
-        timestamp: u64,
-    ) -> Result<Self> {
+    /// Starts the node with its store in the file `store`.
+    pub(super) fn start(store: &Path, senders: u64, accounts: u64, timestamp: u64) -> Result<Self> {
         let genesis = genesis(senders, accounts, timestamp)?;
         let config = Config {
             coinbase: coinbase(),
             block_production: BlockProduction::Manual,
             seal: SealPolicy {
                 max_age: None,
+                max_rows: pipeline::capacity(*pipeline::SHAPES.end()) as u64,
                 ..SealPolicy::default()
             },
             ..Config::default()
         };
-        let check = std::sync::Arc::new(hallmark::pipeline::provability());
-        let node = Node::open_with(directory, genesis.clone(), config, check)?;
+        let check = std::sync::Arc::new(pipeline::provability());
+        let node = Node::open_with(store, genesis.clone(), config, check)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
