@@ -77,34 +77,44 @@ pub(crate) fn dynamic() -> Envelope {
     }
 }
 
+/// A genesis with `funded` keys of 1000 ether each, and `others` further accounts.
+pub(crate) fn genesis(gas_limit: u64, base_fee: u64, funded: u64, others: u64) -> Genesis {
+    let mut accounts: BTreeMap<Address, GenesisAccount> = BTreeMap::new();
+    let ether = U256::from(10).pow(U256::from(18));
+    for n in 0..funded {
+        let account = GenesisAccount {
+            balance: ether * U256::from(1000),
+            ..Default::default()
+        };
+        accounts.insert(address(&key(n)), account);
+    }
+    for n in 0..others {
+        let account = GenesisAccount {
+            balance: U256::from(n + 1),
+            ..Default::default()
+        };
+        accounts.insert(
+            Address::from_slice(&keccak256(n.to_le_bytes())[12..]),
+            account,
+        );
+    }
+    let json = serde_json::json!({
+        "chainId": 1337, "timestamp": 1000, "gasLimit": gas_limit, "baseFee": base_fee,
+        "coinbase": Address::repeat_byte(0xcb), "accounts": {}
+    });
+    let mut genesis: Genesis = serde_json::from_value(json).unwrap();
+    genesis.accounts = accounts;
+    genesis
+}
+
 impl Chain {
     /// `funded` keys with ether each, and `others` further accounts.
     pub(crate) fn new(funded: u64, others: u64) -> Self {
-        let mut accounts: BTreeMap<Address, GenesisAccount> = BTreeMap::new();
-        let ether = U256::from(10).pow(U256::from(18));
-        for n in 0..funded {
-            let account = GenesisAccount {
-                balance: ether * U256::from(1000),
-                ..Default::default()
-            };
-            accounts.insert(address(&key(n)), account);
-        }
-        for n in 0..others {
-            let account = GenesisAccount {
-                balance: U256::from(n + 1),
-                ..Default::default()
-            };
-            accounts.insert(
-                Address::from_slice(&keccak256(n.to_le_bytes())[12..]),
-                account,
-            );
-        }
-        let json = serde_json::json!({
-            "chainId": 1337, "timestamp": 1000, "gasLimit": 30_000_000, "baseFee": 1_000_000_000,
-            "coinbase": Address::repeat_byte(0xcb), "accounts": {}
-        });
-        let mut genesis: Genesis = serde_json::from_value(json).unwrap();
-        genesis.accounts = accounts;
+        Self::of(genesis(30_000_000, 1_000_000_000, funded, others))
+    }
+
+    /// The chain of a genesis.
+    pub(crate) fn of(genesis: Genesis) -> Self {
         let genesis = genesis.complete().unwrap();
         let state = genesis.state().unwrap();
         let mut nodes = MemoryStore::new();

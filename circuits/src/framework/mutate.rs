@@ -59,14 +59,27 @@ fn replacements(v: Fr) -> Vec<Fr> {
 /// The table must pass the checker. A change is noticed when a constraint, a table look-up or the automaton of a
 /// logical row in reach fails, or when the sum of the messages in reach changes.
 pub fn mutate(machine: &Machine, table: &Table, per_kind: usize) -> Outcome {
+    let heads = (0..machine.kinds.len()).flat_map(|k| {
+        let heads = table.heads_of(super::KindId(k));
+        let step = heads.len().div_ceil(per_kind.max(1)).max(1);
+        heads.into_iter().step_by(step)
+    });
+    mutate_rows(machine, table, &heads.collect::<Vec<_>>())
+}
+
+/// Mutates every declared cell of the logical rows that begin on `heads`; see [`mutate`].
+pub fn mutate_rows(machine: &Machine, table: &Table, heads: &[usize]) -> Outcome {
     let mut table = table.clone();
     let mut outcome = Outcome::default();
     let mut scratch = Scratch::default();
     for (k, kind) in machine.kinds.iter().enumerate() {
-        let heads = table.heads_of(super::KindId(k));
-        let step = heads.len().div_ceil(per_kind.max(1)).max(1);
+        let heads = heads
+            .iter()
+            .filter(|r| usize::from(table.heads[**r]) == k + 1)
+            .copied()
+            .collect::<Vec<_>>();
         let mut free: HashMap<Cell, bool> = HashMap::new();
-        for row in heads.into_iter().step_by(step) {
+        for row in heads {
             for def in &kind.cells {
                 let from = table.cell(row, def.cell);
                 let reach = readers(machine, &table, row + def.cell.row as usize);

@@ -1,7 +1,14 @@
 //! Whole segments on the whole machine.
 
+mod choices;
+mod coverage;
+mod forgeries;
+mod mutation;
+mod rules;
+
 use super::MainMachine;
 use crate::{
+    cpu::asm::Program,
     sample::{Chain, address, dynamic, key, sign, transfer},
     testing::{assert_golden, assert_holds, operations},
     witness::SegmentInput,
@@ -49,6 +56,22 @@ pub(crate) fn mixed() -> SegmentInput {
         vec![],
         vec![sign(transfer(2, to, U256::ZERO, dynamic()), &key(0))],
     ])
+}
+
+/// The machine, whose witness generator follows another program's choices; the ROM stays.
+fn with_program(program: Program) -> MainMachine {
+    let m = MainMachine::get();
+    MainMachine {
+        machine: m.machine.clone(),
+        program,
+        cpu: m.cpu.clone(),
+        io: m.io.clone(),
+        arith: m.arith.clone(),
+        keccak: m.keccak.clone(),
+        hash: m.hash.clone(),
+        secp: m.secp.clone(),
+        tree: m.tree.clone(),
+    }
 }
 
 // POSITIVE

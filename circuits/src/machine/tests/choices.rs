@@ -1,0 +1,121 @@
+//! Every hint and every jump that the prover chooses, chosen otherwise: no other choice has a proof.
+
+use super::{super::MainMachine, coverage, with_program};
+use crate::{
+    cpu::asm::{Choice, Program},
+    framework::{checker, table::Table},
+    witness::{SegmentInput, field_modulus},
+};
+use alloy_primitives::U256;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+/// Other values for a hint.
+const OTHERS: [(&str, fn(U256) -> U256); 9] = [
+    ("plus 1", |v| v.wrapping_add(U256::from(1))),
+    ("minus 1", |v| v.wrapping_sub(U256::from(1))),
+    ("zero", |_| U256::ZERO),
+    ("greatest", |_| U256::MAX),
+    ("plus 2^64", |v| v.wrapping_add(U256::from(1) << 64)),
+    ("plus 2^128", |v| v.wrapping_add(U256::from(1) << 128)),
+    ("plus the field's order", |v| {
+        v.wrapping_add(field_modulus())
+    }),
+    ("twice", |v| v.wrapping_shl(1)),
+    ("half", |v| v >> 1),
+];
+
+/// Whether a choice was asked for, and differed from the honest one.
+#[derive(Clone, Default)]
+struct Seen {
+    asked: Arc<AtomicUsize>,
+    differed: Arc<AtomicBool>,
+}
+
+/// The choice with `change` on the occurrence `only`, or on all.
+fn altered(honest: &Choice, seen: &Seen, only: Option<usize>, change: fn(U256) -> U256) -> Choice {
+    let seen = seen.clone();
+    let now = move |differs: bool| {
+        let n = seen.asked.fetch_add(1, Ordering::Relaxed);
+        let on = only.is_none_or(|o| o == n);
+        seen.differed.fetch_or(on && differs, Ordering::Relaxed);
+        on
+    };
+    match honest.clone() {
+        Choice::Word(f) => Choice::Word(Arc::new(move |v| {
+            let (word, other) = (f(v), change(f(v)));
+            if now(word != other) { other } else { word }
+        })),
+        Choice::Jump(f) => Choice::Jump(Arc::new(move |v| f(v) ^ now(true))),
+    }
+}
+
+fn program_with(upc: u64, choice: Choice) -> Program {
+    let honest = &MainMachine::get().program;
+    let mut choices = honest.choices.clone();
+    choices.insert(upc, choice);
+    Program {
+        words: honest.words.clone(),
+        choices,
+        names: honest.names.clone(),
+        notes: honest.notes.clone(),
+    }
+}
+
+/// Runs with the altered choice: whether it came up, and whether there is a table that holds.
+fn survives(program: Program, seen: &Seen, input: &SegmentInput) -> (bool, bool) {
+    let machine = with_program(program);
+    let runs = machine.execute(input).is_ok();
+    if !runs || !seen.differed.load(Ordering::Relaxed) {
+        return (seen.differed.load(Ordering::Relaxed), false);
+    }
+    seen.asked.store(0, Ordering::Relaxed);
+    let holds = |t: &Table| checker::check(&machine.machine, t, 1).is_ok();
+    (true, machine.fill(input).is_ok_and(|f| holds(&f.table)))
+}
+
+// NEGATIVE
+
+#[test]
+fn no_other_choice_has_a_proof() {
+    let honest = &MainMachine::get().program;
+    let (mut tried, mut untouched, mut survivors) = (0, vec![], vec![]);
+    let inputs = coverage::inputs();
+    for (upc, choice) in &honest.choices {
+        let changes: &[(&str, fn(U256) -> U256)] = match choice {
+            Choice::Word(_) => &OTHERS,
+            Choice::Jump(_) => &[("other way", |v| v)],
+        };
+        let mut touched = false;
+        for (name, change) in changes {
+            for only in [None, Some(0)] {
+                for (at, input) in &inputs {
+                    let seen = Seen::default();
+                    let program = program_with(*upc, altered(choice, &seen, only, *change));
+                    let (differed, survived) = survives(program, &seen, input);
+                    if !differed {
+                        continue;
+                    }
+                    touched = true;
+                    tried += 1;
+                    if survived {
+                        survivors.push(format!("word {upc}, {name}, only {only:?}, {at}"));
+                    }
+                    break;
+                }
+            }
+        }
+        if !touched {
+            untouched.push(*upc);
+        }
+    }
+    println!(
+        "{} choices, {tried} other choices tried, {} survive",
+        honest.choices.len(),
+        survivors.len()
+    );
+    assert!(untouched.is_empty(), "never asked: {untouched:?}");
+    assert!(survivors.is_empty(), "{survivors:#?}");
+}
