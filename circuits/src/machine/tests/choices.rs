@@ -12,8 +12,11 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+/// A name, and another value for the honest one.
+type Change = (&'static str, fn(U256) -> U256);
+
 /// Other values for a hint.
-const OTHERS: [(&str, fn(U256) -> U256); 9] = [
+const OTHERS: [Change; 9] = [
     ("plus 1", |v| v.wrapping_add(U256::from(1))),
     ("minus 1", |v| v.wrapping_sub(U256::from(1))),
     ("zero", |_| U256::ZERO),
@@ -84,7 +87,7 @@ fn no_other_choice_has_a_proof() {
     let (mut tried, mut untouched, mut survivors) = (0, vec![], vec![]);
     let inputs = coverage::inputs();
     for (upc, choice) in &honest.choices {
-        let changes: &[(&str, fn(U256) -> U256)] = match choice {
+        let changes: &[Change] = match choice {
             Choice::Word(_) => &OTHERS,
             Choice::Jump(_) => &[("other way", |v| v)],
         };

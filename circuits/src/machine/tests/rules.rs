@@ -433,7 +433,7 @@ fn access_lists_are_well_formed() {
     entry(&[a.clone(), list(&[]), k.clone()]).refused(LIST, "is not");
     entry(std::slice::from_ref(&a)).run().unwrap_err();
     entry(&[a.clone(), k.clone()]).refused(LIST, "a string");
-    listed(list(&[a.clone()])).refused(LIST, "a string");
+    listed(list(std::slice::from_ref(&a))).refused(LIST, "a string");
     listed(string(&[])).refused(LIST, "a string");
     let past = [&[0xc0 + 30], &a[..], &[0xc9], &[0x80; 8]].concat();
     listed(list(&[past])).run().unwrap_err();
