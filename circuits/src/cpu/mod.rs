@@ -9,7 +9,8 @@
 //!
 //! Every half of a scratch word is below 2^128, except for words that the program uses as field elements (`(0, element)`).
 //! The program keeps to that: halves come from `arith`, `item`, `keccak`, `ecdsa` and `bytes` facts, which range their
-//! results, from account records, whose halves `tree` ranges, or from immediates.
+//! results, from immediates, or from records of the state. Of these `tree` ranges nonce and high half of an account; the
+//! others hold by induction from genesis, because whoever makes a record's token has ranged what it writes.
 //!
 //! # What it does not constrain
 //!

@@ -87,7 +87,9 @@ fn directory_of(file: &Path) -> &Path {
 
 /// Checks every constraint of the filled tables without proving.
 fn check(global: &Global, segments: &[PlannedSegment], ui: &Ui) -> Result<u8> {
+    let started = std::time::Instant::now();
     let failures = pipeline::check(segments);
+    let seconds = started.elapsed().as_secs_f64();
     let rows = pipeline::rows(segments);
     for f in &failures {
         ui.say(f.to_string());
@@ -100,10 +102,14 @@ fn check(global: &Global, segments: &[PlannedSegment], ui: &Ui) -> Result<u8> {
             "rows_total": rows,
             "rows_by_chip": pipeline::rows_by_chip(segments),
             "holds": holds,
+            "check_seconds": seconds,
+            "rows_per_second": rows as f64 / seconds.max(f64::EPSILON),
             "failures": failures,
         }));
     } else if holds {
-        println!("every relation of {rows} rows holds (this is no proof)");
+        println!(
+            "every relation of {rows} rows holds, checked in {seconds:.2} s on one core (this is no proof)"
+        );
     } else {
         println!("{} relations do not hold", failures.len());
     }
