@@ -11,7 +11,8 @@ pub struct Buses {
     pub permute: Bus,
     /// Fact `(stream, index, value)`: group `index` of 8 bytes of a byte stream, big-endian.
     pub bytes: Bus,
-    /// Fact `(stream, start, length, digest_hi, digest_lo)`: Keccak-256 of `length` bytes from group `start`.
+    /// Fact `(stream, start, length, import, export, digest_hi, digest_lo)`: Keccak-256 of `length` bytes from group `start`,
+    /// from a state that is given (`import`) or to a state (`export`, digest 0); see [`crate::keccak`].
     pub keccak: Bus,
     /// Fact `(z_hi, z_lo, r_hi, r_lo, s_hi, s_lo, parity, qx_hi, qx_lo, qy_hi, qy_lo, ok)`: ECDSA public-key recovery.
     pub ecdsa: Bus,
@@ -41,7 +42,7 @@ impl Buses {
             compress: b.bus("compress", Fact, 4),
             permute: b.bus("permute", Fact, 6),
             bytes: b.bus("bytes", Fact, 3),
-            keccak: b.bus("keccak", Fact, 5),
+            keccak: b.bus("keccak", Fact, 7),
             ecdsa: b.bus("ecdsa", Fact, 12),
             account: b.bus("account", Token, 8),
             storage: b.bus("storage", Token, 9),

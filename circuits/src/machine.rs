@@ -124,9 +124,9 @@ impl MainMachine {
         self.hash.fill(&mut trace, &permutations);
 
         let digests: BTreeSet<_> = requests.keccaks.iter().copied().collect();
-        for part in self.parts(&digests, |part, (stream, start, length)| {
-            let bytes = requests.slice(&input.payload, *stream, *start, *length)?;
-            self.keccak.hash(part, *stream, *start, bytes);
+        for part in self.parts(&digests, |part, request| {
+            let run = requests.keccak(&input.payload, request)?;
+            self.keccak.hash(part, request, &run);
             Ok(())
         }) {
             trace.append(part?);

@@ -3,7 +3,7 @@
 use crate::{
     Fr, arith,
     framework::pow2,
-    io, secp,
+    io, keccak, secp,
     tree::{Record, Step},
 };
 use alloy_primitives::{Address, B256, U256};
@@ -234,8 +234,8 @@ impl Records {
 pub struct Requests {
     /// What is read from the payload.
     pub reads: io::Reads,
-    /// Digests: stream, first group, length in bytes.
-    pub keccaks: Vec<(u64, u64, u64)>,
+    /// Runs of the sponge.
+    pub keccaks: Vec<keccak::Request>,
     /// Signatures whose keys are recovered.
     pub signatures: Vec<secp::Signature>,
     /// Linear operations.
@@ -268,6 +268,34 @@ impl Requests {
             bytes.resize(from + 32, 0);
         }
         bytes[from..from + 32].copy_from_slice(&word.to_be_bytes::<32>());
+    }
+    /// What a run of the sponge reads, and what it gives.
+    ///
+    /// # Errors
+    /// A sentence when a stream lacks groups, or when the groups of a state are not that state. The groups of an exported state
+    /// must be written before the run.
+    pub(crate) fn keccak<'a>(
+        &'a self,
+        payload: &'a [u8],
+        r: &keccak::Request,
+    ) -> Result<keccak::Run<'a>, String> {
+        let bytes = self.slice(payload, r.stream, r.start, r.length)?;
+        let mut before = [0; 25];
+        if r.import {
+            let groups = self.slice(payload, r.stream.saturating_add(2), 0, 8 * 26)?;
+            let (state, behind) = groups.split_at(200);
+            if behind != [0; 8] {
+                return Err("the group behind an imported sponge state is not zero".into());
+            }
+            before = keccak::lanes(state);
+        }
+        let run = keccak::Run::new(before, bytes, r.export)?;
+        if r.export
+            && keccak::lanes(self.slice(payload, r.stream.saturating_add(3), 0, 200)?) != run.after
+        {
+            return Err("the groups of an exported sponge state are another state".into());
+        }
+        Ok(run)
     }
     /// `length` bytes from group `start` of a stream; stream 0 is the payload. The rest of the last group must be zero.
     pub(crate) fn slice<'a>(

@@ -409,7 +409,9 @@ impl Asm {
             },
         );
     }
-    /// `d =` keccak-256 of `length` bytes from group `start` of `stream` (the payload without one).
+    /// `d =` keccak-256 of `length` bytes from group `start` of `stream` (the payload without one). The high half of `stream`
+    /// is 1 to begin from the state in stream `stream + 2`, that of `start` is 1 to end with the state in stream `stream + 3`;
+    /// otherwise they must be 0. See [`crate::keccak`].
     pub fn keccak(&mut self, d: Var, stream: Option<Var>, start: impl Into<Source>, length: Var) {
         let o = Operands {
             a: stream,

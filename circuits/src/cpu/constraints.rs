@@ -303,8 +303,9 @@ fn services(k: &mut KindBuilder<'_>, cells: &OpCells, buses: &Buses) {
     let (count, keccak, x, y) = (on(Op::Count), on(Op::Keccak), on(Op::KeyX), on(Op::KeyY));
     let (add, sub, less, hint) = (on(Op::Add), on(Op::Sub), on(Op::Less), on(Op::Hint));
     let (permute, compress, write) = (on(Op::Permute), on(Op::Compress), on(Op::Word));
-    let (item, valued) = (any(&[int, fixed, length]), any(&[int, fixed]));
+    let item = any(&[int, fixed, length]);
     let (key, arithmetic) = (any(&[x, y]), any(&[add, sub, less]));
+    let word = any(&[int, fixed, keccak]);
     let values = [
         &item * c.lo
             + any(&[count, keccak, write]) * a.lo
@@ -330,21 +331,23 @@ fn services(k: &mut KindBuilder<'_>, cells: &OpCells, buses: &Buses) {
         int * u0
             + fixed * imm
             + any(&[length, compress]) * d.lo
-            + any(&[keccak, permute]) * d.hi
+            + permute * d.hi
+            + keccak * a.hi
             + &key * b.lo
             + any(&[add, sub, less, write]) * c.lo,
         int + any(&[fixed, length]) * u0
-            + any(&[keccak, permute]) * d.lo
+            + permute * d.lo
+            + keccak * b.hi
             + &key * c.hi
             + &arithmetic * b.hi
             + hint * d.hi,
-        &valued * d.hi
+        &word * d.hi
             + length * u1
             + &key * c.lo
             + &arithmetic * b.lo
             + hint * d.lo
             + permute * next,
-        &valued * d.lo + length * u2 + &key * imm + any(&[add, sub, less, hint]) * d.hi,
+        &word * d.lo + length * u2 + &key * imm + any(&[add, sub, less, hint]) * d.hi,
         x * d.hi + y * u0 + any(&[add, sub, less, hint]) * d.lo,
         x * d.lo + y * u1 - less,
         x * u0 + y * d.hi,

@@ -17,10 +17,10 @@ use crate::{
         pow2,
         trace::{Row, Trace},
     },
-    io, secp,
+    io, keccak, secp,
     witness::{RecordUse, Records, Requests, SegmentInput, from_halves, halves, join},
 };
-use alloy_primitives::{Address, B256, U256, keccak256};
+use alloy_primitives::{Address, B256, U256};
 use ff::Field;
 use protocol::{field, poseidon2};
 
@@ -145,6 +145,14 @@ struct Outcome {
 
 fn small(v: Fr) -> Result<u64, String> {
     u64::try_from(field::to_word(&v)).map_err(|_| "a 64-bit number is needed".into())
+}
+
+fn flag(v: Fr) -> Result<bool, String> {
+    match small(v)? {
+        0 => Ok(false),
+        1 => Ok(true),
+        n => Err(format!("{n} is neither 0 nor 1")),
+    }
 }
 
 /// Runs the program.
@@ -425,11 +433,16 @@ impl Run<'_> {
             o.d.1 = Fr::from(count.ok_or("the calldata reaches outside the payload")?);
         } else if has(Op::Keccak) {
             let (stream, start, length) = (small(s.a.1)?, small(s.b.1)?, small(s.c.1)?);
-            let bytes = self
-                .requests
-                .slice(&self.input.payload, stream, start, length)?;
-            o.d = word(keccak256(bytes).into());
-            self.requests.keccaks.push((stream, start, length));
+            let request = keccak::Request {
+                stream,
+                start,
+                length,
+                import: flag(s.a.0)?,
+                export: flag(s.b.0)?,
+            };
+            let run = self.requests.keccak(&self.input.payload, &request)?;
+            o.d = word(run.digest.into());
+            self.requests.keccaks.push(request);
         } else if has(Op::KeyX) || has(Op::KeyY) {
             let signature = secp::Signature {
                 z: s.a(),
@@ -710,7 +723,7 @@ fn service_values(w: &Word, s: &Step, o: &Outcome, c_next: Fr) -> [Fr; 12] {
     } else if has(Op::Count) {
         put(&[s.a.1, s.b.1, d.1]);
     } else if has(Op::Keccak) {
-        put(&[s.a.1, s.b.1, s.c.1, d.0, d.1]);
+        put(&[s.a.1, s.b.1, s.c.1, s.a.0, s.b.0, d.0, d.1]);
     } else if has(Op::KeyX) || has(Op::KeyY) {
         let (x, y) = if has(Op::KeyX) {
             (d, (u0, u1))

@@ -65,7 +65,8 @@ controls! {
         ItemLength,
         /// `D.lo` counts the non-zero ones of the `B.lo` payload bytes from `A.lo`.
         Count,
-        /// D is the keccak-256 of `C.lo` bytes from group `B.lo` of stream `A.lo`.
+        /// D is the keccak-256 of `C.lo` bytes from group `B.lo` of stream `A.lo`; the hash begins from a given state if `A.hi`
+        /// is 1, and ends with a state (D is 0) if `B.hi` is 1.
         Keccak,
         /// D is the x coordinate of the key that signed A with `r = B`, `s = C`, parity `imm`.
         KeyX,

@@ -90,6 +90,8 @@ pub(super) fn message(
             stream,
             start,
             length,
+            Expr::zero(),
+            Expr::zero(),
             w0 * pow2(64) + w1,
             w2 * pow2(64) + w3,
         ],

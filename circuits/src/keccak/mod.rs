@@ -2,7 +2,7 @@
 //!
 //! # What it does
 //!
-//! It provides the fact `keccak (stream, start, length, digest_hi, digest_lo)` and requires the groups of 8 bytes of the
+//! It provides the fact `keccak (stream, start, length, import, export, digest_hi, digest_lo)` and requires the groups of 8 bytes of the
 //! stream from the `bytes` bus. Any length below 2^26 blocks will do, 0 included. Bytes of the last group behind the
 //! length are shown to be zero.
 //!
@@ -90,12 +90,13 @@
 
 mod columns;
 mod constraints;
+mod sponge;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod trace;
 
-pub use trace::groups;
+pub use sponge::{Request, Run, absorb, groups, lanes, state_bytes};
 
 use crate::{
     Fr,

@@ -2,8 +2,10 @@
 
 use super::{
     BLOCK_TIME, CHUNK, JOINT_BITS, KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUND_TIME,
-    ROUNDS,
+    ROUNDS, Request, Run,
     columns::{Carry, Lane, RateCells},
+    groups,
+    sponge::State,
     tables::{CAPACITY, MODES, STEP_ROWS},
 };
 use crate::{
@@ -79,26 +81,6 @@ fn count(terms: impl IntoIterator<Item = u64>) -> [u64; 3] {
     })
 }
 
-/// A sponge state between rounds, lane `x + 5 y`.
-#[derive(Clone, Copy)]
-struct State {
-    lanes: [u64; 25],
-    /// The round constant that lane 0 has not taken yet.
-    constant: u64,
-}
-
-/// The groups of 8 bytes that a byte string makes, big-endian, the last one filled up with zeros.
-pub fn groups(bytes: &[u8]) -> Vec<u64> {
-    bytes
-        .chunks(8)
-        .map(|c| {
-            let mut word = [0; 8];
-            word[..c.len()].copy_from_slice(c);
-            u64::from_be_bytes(word)
-        })
-        .collect()
-}
-
 /// A message as its rows tell it.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
@@ -153,11 +135,9 @@ impl Job {
 }
 
 impl KeccakChip {
-    /// Appends the rows that hash `bytes`, which are the groups from `start` of byte stream `stream`, and gives the digest.
-    ///
-    /// The stream's number must be below 2^65 and `start` below 2^39.
-    pub fn hash(&self, trace: &mut Trace<'_>, stream: u64, start: u64, bytes: &[u8]) -> [u8; 32] {
-        self.run(trace, &Job::new(stream, start, bytes))
+    /// Appends the rows of a run.
+    pub fn hash(&self, trace: &mut Trace<'_>, request: &Request, run: &Run<'_>) {
+        self.run(trace, &Job::new(request.stream, request.start, run.bytes));
     }
 
     pub(super) fn run(&self, trace: &mut Trace<'_>, job: &Job) -> [u8; 32] {
@@ -209,7 +189,7 @@ impl KeccakChip {
             sponge.step(trace, mode, time, &mut state);
             if mode != 2 {
                 permutations.push((time + Fr::ONE, state));
-                permute(&mut state);
+                state.permute();
             }
             time += Fr::from(BLOCK_TIME);
         }
@@ -344,40 +324,6 @@ struct Step {
     round: usize,
     t: usize,
     time: Fr,
-}
-
-impl State {
-    /// The lane as the rows hold it: lane 0 without its pending constant.
-    fn raw(&self, lane: usize) -> u64 {
-        self.lanes[lane]
-    }
-    fn set_raw(&mut self, lane: usize, v: u64) {
-        self.lanes[lane] = v;
-    }
-}
-
-/// Keccak-f\[1600\] on bits; lane 0 keeps its last constant pending.
-fn permute(state: &mut State) {
-    for constant in ROUND_CONSTANTS {
-        let mut a = state.lanes;
-        a[0] ^= state.constant;
-        let parity: [u64; 5] = std::array::from_fn(|x| (0..5).fold(0, |p, y| p ^ a[x + 5 * y]));
-        let mut b = [0; 25];
-        for x in 0..5 {
-            let theta = parity[(x + 4) % 5] ^ parity[(x + 1) % 5].rotate_left(1);
-            for y in 0..5 {
-                b[y + 5 * ((2 * x + 3 * y) % 5)] =
-                    (a[x + 5 * y] ^ theta).rotate_left(RHO[x + 5 * y]);
-            }
-        }
-        for y in 0..5 {
-            for x in 0..5 {
-                state.lanes[x + 5 * y] =
-                    b[x + 5 * y] ^ (!b[(x + 1) % 5 + 5 * y] & b[(x + 2) % 5 + 5 * y]);
-            }
-        }
-        state.constant = constant;
-    }
 }
 
 /// What the sponge rows of a message share.
