@@ -51,8 +51,8 @@ fn edge(column: usize, row: i8) -> Cell {
 /// What a sponge row hands to the sponge row below.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Carry {
-    /// Time of the step.
-    pub(crate) time: Cell,
+    /// Address of the row's first lane: the time and the lane's number. 26 less where a state comes in.
+    pub(crate) address: Cell,
     /// Row of the step's schedule, see [`super::tables::schedule`].
     pub(crate) code: Cell,
     /// 1 on the last row of a step.
@@ -75,7 +75,7 @@ impl Carry {
     fn place(k: &mut KindBuilder<'_>) -> Self {
         let mut at = |name: &str, cell| k.cell_at(name, cell);
         Self {
-            time: at("time", value(0, 0)),
+            address: at("address", value(0, 0)),
             code: at("code", value(1, 0)),
             end: at("end", value(2, 0)),
             padded: at("padded", value(3, 0)),
@@ -90,7 +90,7 @@ impl Carry {
     pub(super) fn above(&self) -> Self {
         let up = |c: Cell| c.shift(-2);
         Self {
-            time: up(self.time),
+            address: up(self.address),
             code: up(self.code),
             end: up(self.end),
             padded: up(self.padded),
@@ -125,6 +125,10 @@ pub(crate) struct MessageCells {
     pub(crate) some: Cell,
     /// The last group.
     pub(crate) last: Cell,
+    /// 1 to begin from a given state.
+    pub(crate) import: Cell,
+    /// 1 to end with a state.
+    pub(crate) export: Cell,
 }
 
 impl MessageCells {
@@ -144,6 +148,8 @@ impl MessageCells {
             weight: k.cell("weight", 1),
             some: k.cell("some", 1),
             last: k.cell("last", 1),
+            import: k.boolean("import", 1),
+            export: k.boolean("export", 1),
         }
     }
 }
@@ -179,17 +185,19 @@ pub(crate) struct SpongeCells {
     pub(crate) rate: [RateCells; 2],
     /// The capacity lane that this row passes on, if any.
     pub(crate) capacity: Cell,
-    /// Its number.
-    pub(crate) capacity_lane: Cell,
+    /// Its number less the first rate lane's; where whole states pass, the first lane's number.
+    pub(crate) place: Cell,
     pub(crate) capacity_send: Cell,
     pub(crate) capacity_receive: Cell,
-    /// 1 on the rows whose words are the digest.
-    pub(crate) digest: Cell,
-    /// Number of the first rate lane.
-    pub(crate) first_lane: Cell,
-    /// 1 unless this is the first step.
+    /// 1 on the rows whose words are what their lanes are: those of a digest or of a state that goes out.
+    pub(crate) squeeze: Cell,
+    /// 1 on the rows by which a state comes in.
+    pub(crate) import: Cell,
+    /// Index of the first lane's group in its byte stream.
+    pub(crate) index: Cell,
+    /// 1 unless the lanes before are zero: in the first step, and where a state comes in.
     pub(crate) receive: Cell,
-    /// 1 unless this is the last step.
+    /// 1 unless nothing is left of the lanes: in the last step, and where a state goes out.
     pub(crate) send: Cell,
     /// 1 if the second lane takes a whole group.
     pub(crate) second_data: Cell,
@@ -207,12 +215,13 @@ impl SpongeCells {
                 RateCells::place(k, "b", 1, t),
             ],
             capacity: k.cell_at("capacity", edge(0, 0)),
-            capacity_lane: k.cell_at("capacity lane", edge(1, 0)),
+            place: k.cell_at("place", edge(1, 0)),
             capacity_send: k.cell_at("capacity send", edge(2, 0)),
             capacity_receive: k.cell("capacity receive", 0),
-            digest: k.cell("digest", 0),
+            squeeze: k.cell("squeeze", 0),
+            import: k.cell("import", 0),
             between: k.cell("between", 0),
-            first_lane: k.cell("first lane", 1),
+            index: k.cell("index", 1),
             receive: k.cell("receive", 1),
             send: k.cell("send", 1),
             second_data: k.cell("second data", 1),

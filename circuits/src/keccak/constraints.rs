@@ -1,10 +1,11 @@
 //! The relations of the five kinds.
 
 use super::{
-    BLOCK_TIME, CHUNK, DIGEST_STEP, JOINT_BITS, RHO, ROUND_TIME, STREAM_LIMBS, Tables, Tokens,
+    BLOCK_TIME, CHUNK, DIGEST_STEP, JOINT_BITS, RHO, ROUND_STEPS, STREAM_LIMBS, TICK, Tables,
+    Tokens,
     columns::{ChiCells, MessageCells, ParityCells, RateCells, SpongeCells, ThetaCells},
     digit,
-    tables::STEP_ROWS,
+    tables::{Mode, STATE_ROWS, STEP_ROWS},
 };
 use crate::{
     Fr,
@@ -21,11 +22,6 @@ fn limbs(cells: &[Cell]) -> Expr {
         .map(|(i, c)| (pow2(13 * i as u32), *c)))
 }
 
-/// Address of a lane at a time: `32 time + lane`.
-fn address(time: Expr, lane: Expr) -> Expr {
-    time * Fr::from(32) + lane
-}
-
 /// The head of a run: what is hashed, its padding, its digest.
 pub(super) fn message(
     b: &mut MachineBuilder,
@@ -38,14 +34,27 @@ pub(super) fn message(
     let m = MessageCells::place(&mut k, t.range);
     let (stream, start, whole) = (limbs(&m.stream), limbs(&m.start), limbs(&m.whole));
     let length = &whole * Fr::from(8) + m.rest;
-    // The key of a run: length below 2^42, start below 2^39, stream below 2^65.
-    let key = &length + &start * pow2(42) + &stream * pow2(81);
-    debug_assert_eq!(13 * STREAM_LIMBS, 65);
+    // The key of a run: length below 2^42, start below 2^39, stream below 2^26, two booleans.
+    let key = &length
+        + &start * pow2(42)
+        + &stream * pow2(81)
+        + m.import * pow2(107)
+        + m.export * pow2(108);
+    debug_assert_eq!(13 * STREAM_LIMBS, 26);
+    let begin = key * pow2(64);
 
-    // The run begins above the first row of the first step.
+    // The run begins above the first row of the first step, or of the state that comes in.
     let c = m.carry;
-    k.equal("time = 2^64 key", c.time, key * pow2(64));
-    k.constrain("code = -1", c.code + 1);
+    k.equal(
+        "address = 2^64 key - 2 - 26 import",
+        c.address,
+        &begin - 2 - m.import * Fr::from(2 * STATE_ROWS),
+    );
+    k.equal(
+        "code = -1 + 9 import",
+        c.code + 1,
+        m.import * Fr::from(Mode::Import.code()),
+    );
     k.constrain("end = 0", c.end.expr());
     k.constrain("padded = 0", c.padded.expr());
     k.equal("left = whole", c.left, whole.clone());
@@ -67,6 +76,7 @@ pub(super) fn message(
         m.weight * limbs(&m.head) * Fr::from(256),
     );
     k.constrain("(1 - some) last = 0", m.some.expr().not() * m.last);
+    k.constrain("a state goes out between blocks", m.export * m.some);
     k.equal("pad = last + weight", c.pad, m.last + m.weight);
     k.require(
         buses.bytes,
@@ -75,13 +85,14 @@ pub(super) fn message(
     );
 
     let words = m.words.each_ref().map(|w| limbs(w));
-    let mut digest = vec![
-        c.time + limbs(&m.blocks) * Fr::from(BLOCK_TIME) + 1,
-        Expr::from(DIGEST_STEP),
-    ];
+    let end = &begin + limbs(&m.blocks) * Fr::from(BLOCK_TIME);
+    let mut digest = vec![&end + TICK, Expr::from(DIGEST_STEP)];
     digest.extend(words.iter().cloned());
     digest.push(Expr::zero());
     k.receive(tokens.sums, 1, digest);
+    // Lane 25, which is none: a state that comes in brings it, one that goes out takes it along.
+    k.receive(tokens.lane, m.import, vec![begin + 25, Expr::zero()]);
+    k.send(tokens.lane, m.export, vec![end + 25, Expr::zero()]);
     let [w0, w1, w2, w3] = words;
     k.provide(
         buses.keccak,
@@ -90,8 +101,8 @@ pub(super) fn message(
             stream,
             start,
             length,
-            Expr::zero(),
-            Expr::zero(),
+            m.import.expr(),
+            m.export.expr(),
             w0 * pow2(64) + w1,
             w2 * pow2(64) + w3,
         ],
@@ -120,7 +131,7 @@ fn before(r: &RateCells) -> Expr {
     r.after.expr() + r.both.expr() * Fr::from(2) - bits
 }
 
-/// Two rate lanes take their words, one capacity lane passes.
+/// Two lanes take their words, one capacity lane passes.
 pub(super) fn sponge(
     b: &mut MachineBuilder,
     buses: &Buses,
@@ -136,14 +147,22 @@ pub(super) fn sponge(
     let lanes = [before(first), before(second)];
     let after = [first.after.expr(), second.after.expr()];
 
-    // The schedule: nine rows a step, then a step between or, once padded, the last.
+    // The schedule. After a step comes a step between; or the rows of a state that goes out, if this row squeezes; or the
+    // last step, if it squeezes and the message is padded. Padded without squeezing leads among the rows that squeeze.
     k.equal(
         "code",
         c.code,
         up.end.expr().not() * (up.code + 1)
-            + up.end * (up.padded * Fr::from(STEP_ROWS) + Fr::from(STEP_ROWS)),
+            + up.end
+                * (s.squeeze * Fr::from(Mode::Export.code() - Mode::Between.code())
+                    + up.padded * Fr::from(Mode::Last.code() - Mode::Export.code())
+                    + Mode::Between.code()),
     );
-    k.equal("time", c.time, up.time + up.end * Fr::from(BLOCK_TIME));
+    k.equal(
+        "address",
+        c.address,
+        up.address + 2 + up.end * Fr::from(BLOCK_TIME - 2 * STEP_ROWS),
+    );
     k.equal("stream", c.stream, up.stream);
     k.equal("tail", c.tail, up.tail);
     k.equal("pad", c.pad, up.pad);
@@ -169,24 +188,39 @@ pub(super) fn sponge(
         c.end.expr().not() * c.padded.expr().not(),
     );
     let first_data = s.between.expr().not();
-    k.equal("left", up.left, c.left + first_data.clone() + s.second_data);
+    let apart = s.import + s.squeeze;
+    k.equal(
+        "left",
+        up.left - c.left,
+        apart.not() * (&first_data + s.second_data),
+    );
     k.constrain(
         "all whole groups are taken before the padded one",
         (c.padded - up.padded) * c.left,
     );
 
+    k.constrain("no padding where a state comes in", s.import * c.padded);
+    // `left` is a small integer, so both are zero.
+    k.constrain(
+        "all is taken before squeezing, and no padding there",
+        s.squeeze * (c.left + (c.padded - up.padded) * pow2(40)),
+    );
+    // Groups of the message follow each other; those of a state have the numbers of its lanes.
+    let next = c.tail - c.left - 1 - s.second_data;
+    k.equal("index", s.index, &next + apart * (s.place - &next));
+
     // Words that no byte group gives; the last rate lane of the padded block ends in 0x80.
+    let kept = s.squeeze.expr().not();
     k.constrain(
         "first word",
-        (s.between - s.digest) * (&words[0] - c.end * Fr::from(128))
-            - (s.between - up.padded) * c.pad,
+        &kept * s.between * (&words[0] - c.end * Fr::from(128)) - (s.between - up.padded) * c.pad,
     );
     k.constrain(
         "second word",
-        (s.second_data.expr().not() - s.digest) * words[1].clone() - (c.padded - s.between) * c.pad,
+        (c.end + kept * c.padded) * words[1].clone() - (c.padded - s.between) * c.pad,
     );
 
-    // The state is zero before the first step, and the digest's words clear their lanes.
+    // The state is zero before the first step, and squeezed words clear their lanes.
     for (lane, name) in lanes.iter().zip(["first", "second"]) {
         k.constrain(
             &format!("{name} lane is zero at the start"),
@@ -199,16 +233,16 @@ pub(super) fn sponge(
     );
     for (lane, name) in after.iter().zip(["first", "second"]) {
         k.constrain(
-            &format!("{name} digest word is the lane"),
-            s.digest * lane.clone(),
+            &format!("{name} squeezed word is the lane"),
+            s.squeeze * lane.clone(),
         );
     }
 
-    // Column sums of what is sent on, or the digest's words.
+    // Column sums of what goes into the permutation, or the digest's words.
     for i in 0..5 {
         let old = up.end.expr().not() * up.sums[(i + 2) % 5];
         let new = match i {
-            0 | 1 => s.send * after[i].clone() + s.digest * words[i].clone(),
+            0 | 1 => (s.send - s.import) * &after[i] + s.squeeze * c.padded * &words[i],
             2 => s.capacity_send * s.capacity,
             _ => Expr::zero(),
         };
@@ -216,55 +250,53 @@ pub(super) fn sponge(
     }
 
     // Messages that read the first physical row's narrow cells come first: they belong there.
-    let numbers = [s.first_lane.expr(), s.first_lane + 1];
-    let now = |lane: Expr| address(c.time.expr(), lane);
-    let then = |lane: Expr| address(c.time + 1, lane);
-    let ahead = [&s.second_data + 1 + c.left, c.left + 1];
+    // A state that comes in is sent for this time, everything else for the next.
+    let then = c.address + TICK - s.import * Fr::from(TICK - 2 * STATE_ROWS);
+    let stream = c.stream + s.import * Fr::from(2) + s.squeeze * Fr::from(3);
     let data = [first_data, s.second_data.expr()];
     for i in 0..2 {
+        let lane = i as u64;
         k.receive(
             tokens.lane,
             s.receive,
-            vec![now(numbers[i].clone()), lanes[i].clone()],
+            vec![c.address + lane, lanes[i].clone()],
         );
-        k.send(
-            tokens.lane,
-            s.send,
-            vec![then(numbers[i].clone()), after[i].clone()],
-        );
+        k.send(tokens.lane, s.send, vec![&then + lane, after[i].clone()]);
         k.require(
             buses.bytes,
             data[i].clone(),
-            vec![c.stream.expr(), c.tail - ahead[i].clone(), words[i].clone()],
+            vec![stream.clone(), s.index + lane, words[i].clone()],
         );
         if i == 0 {
             let row = [
                 c.code,
-                s.first_lane,
-                s.capacity_lane,
+                s.place,
                 s.receive,
                 s.send,
                 s.capacity_receive,
                 s.capacity_send,
                 c.end,
-                s.digest,
+                s.squeeze,
+                s.import,
             ];
             k.require(t.schedule, 1, row.map(Expr::from).to_vec());
             k.receive(
                 tokens.lane,
                 s.capacity_receive,
-                vec![now(s.capacity_lane.expr()), s.capacity.expr()],
+                vec![c.address + s.place, s.capacity.expr()],
             );
         }
     }
     k.send(
         tokens.lane,
         s.capacity_send,
-        vec![then(s.capacity_lane.expr()), s.capacity.expr()],
+        vec![c.address + s.place + TICK, s.capacity.expr()],
     );
-    // After nine rows register i holds column 16 + i.
+    // The row that ends a step has the lanes from 16 on, the one that ends a state those from 24 on. After nine rows
+    // register i holds column 16 + i.
+    let last = 2 * (STEP_ROWS - 1);
     let mut sums = vec![
-        c.time + 1,
+        c.address + TICK - last - s.squeeze * Fr::from(2 * (STATE_ROWS - 1) - last),
         s.send.expr().not() * Fr::from(DIGEST_STEP + 1) - Fr::ONE,
     ];
     sums.extend((0..5).map(|x| c.sums[(x + 4) % 5].expr()));
@@ -299,11 +331,14 @@ pub(super) fn parity(b: &mut MachineBuilder, t: &Tables, tokens: &Tokens) -> (Ki
         (0..5).map(|x| &parity[x] + p.middle[x].expr() * Fr::from(2) + p.high[x] * Fr::from(4)),
     );
     k.receive(tokens.sums, 1, sums);
-    let mut zero = vec![p.time + 1, p.step + 1];
+    let mut zero = vec![p.time + TICK, p.step + 1];
     zero.resize(7, Expr::zero());
     k.send(tokens.sums, 1, zero);
     for step in 0..5usize {
-        let mut values = vec![p.time + (step as u64 + 1), p.step + (step as u64 + 1)];
+        let mut values = vec![
+            p.time + TICK * (step as u64 + 1),
+            p.step + (step as u64 + 1),
+        ];
         values.extend((0..5).map(|j| p.theta[(j + step) % 5].expr()));
         values.push(p.high[step].expr());
         k.send(tokens.theta, 1, values);
@@ -350,7 +385,7 @@ pub(super) fn theta(
         k.equal(&format!("lane {j} after rho"), before[j], moved + cut);
     }
     // Lanes (x, y) = (j + t mod 5, j), sent at the end of the round before.
-    let plane = address(c.time - 1, step() * -Fr::from(31));
+    let plane = c.time - TICK - step() * Fr::from(TICK - 1);
     for j in 0..5u64 {
         let i = j as usize;
         let mut sum = c.even[i].expr() + c.odd[i].expr() * Fr::from(2);
@@ -421,11 +456,12 @@ pub(super) fn chi(
     let mut sums = vec![time.expr(), step.expr()];
     sums.extend(c.sums.iter().map(Expr::from));
     k.receive(tokens.sums, 1, sums);
-    let mut sums = vec![time + 1, step + 1];
+    let mut sums = vec![time + TICK, step + 1];
     sums.extend((0..5).map(|x| &out[x] + c.sums[x]));
     k.send(tokens.sums, up(above.keep), sums);
-    // Plane y = 2 t mod 5, sent for the next round: 32 (time - t + 5) + 5 y.
-    let plane = address(time + (ROUND_TIME - 1), t_sum() * -Fr::from(22))
+    // Plane y = 2 t mod 5, sent for the next round: five ticks later less t, and 5 y.
+    let plane = time + TICK * (ROUND_STEPS - 1)
+        - t_sum() * Fr::from(TICK - 10)
         - up(above.at_least[2]) * Fr::from(25);
     for x in 0..5u64 {
         k.send(tokens.lane, 1, vec![&plane + x, out[x as usize].clone()]);

@@ -1,20 +1,31 @@
-//! The `keccak` chip: Keccak-256 of byte strings, padding and digest included.
+//! The `keccak` chip: Keccak-256 of byte strings, padding and digest included, also in parts.
 //!
 //! # What it does
 //!
-//! It provides the fact `keccak (stream, start, length, import, export, digest_hi, digest_lo)` and requires the groups of 8 bytes of the
-//! stream from the `bytes` bus. Any length below 2^26 blocks will do, 0 included. Bytes of the last group behind the
-//! length are shown to be zero.
+//! It provides the fact `keccak (stream, start, length, import, export, digest_hi, digest_lo)` about `length` bytes of a byte
+//! stream from group `start` on, and requires the groups of 8 bytes from the `bytes` bus:
+//!
+//! - `import` = 0: the sponge begins with the zero state; `import` = 1: lane `i` is group `i` of stream `stream + 2`, which has
+//!   groups 0 to 25, the last one zero;
+//! - `export` = 0: the message ends, is padded, and has this digest. Any length below 2^42 will do, 0 included. Bytes of
+//!   the last group behind the length are shown to be zero;
+//! - `export` = 1: the length is a positive multiple of 136, nothing is padded, the digest is 0, and lane `i` of the state after
+//!   the last permutation is group `i` of stream `stream + 3`, `i < 25`.
+//!
+//! A group holds a lane's 8 bytes, byte 0 most significant. Streams are below 2^26 (a stream is a small constant or a clock, and
+//! the clock stays below 2^26), `start` is below 2^39.
 //!
 //! | kind | rows | how often | does |
 //! |---|---|---|---|
 //! | `keccak.message` | 2 | once a message | length, padding, digest; head of the run of sponge rows |
-//! | `keccak.sponge` | 18 | nine times a step, one step more than permutations | two rate lanes take a word, one capacity lane passes |
+//! | `keccak.sponge` | 18 | nine times a step, a step for each permutation | two rate lanes take a word, one capacity lane passes |
+//! | | 18 | nine times for a digest | two lanes become words, or words without a meaning go; one capacity lane goes |
+//! | | 26 | 13 times for each given state, before the steps or after | two words become lanes, or two lanes words |
 //! | `keccak.parity` | 2 | once a round | column sums to parities, the five sums of theta |
 //! | `keccak.theta` | 2 | five times a round | theta, rho and pi of the five lanes that make one plane |
 //! | `keccak.chi` | 2 | below each theta | chi and iota of that plane |
 //!
-//! A permutation takes 24 (2 + 5 (2 + 2)) = 528 rows and a sponge step 18; a message takes 2 + 18 more.
+//! A permutation takes 24 (2 + 5 (2 + 2)) = 528 rows and a sponge step 18; [`rows`] adds up a run.
 //!
 //! # Lanes
 //!
@@ -54,28 +65,51 @@
 //! difference of two sparse numbers: digits -1, 0, 1 at the weights `2^(8 j + 3 k)`, `j, k < 8`. These weights are distinct powers
 //! of two, so the lowest one that occurs cannot be cancelled: all `δ_i` are zero.
 //!
-//! # Padding
+//! # The run of sponge rows
 //!
-//! Sponge rows take whole groups while `padded` is 0, count them down in `left`, then take the padded group, which
-//! `keccak.message` makes, and zeros. Rate lane 16 takes 0x80 in addition once `padded` is 1. After a step with
-//! `padded = 1` comes the last step, which leaves `absorbing`; no other row closes the run. In the last step the words of
-//! lanes 0 to 3 are such that nothing is left of the lanes: they are the digest. They travel in the registers of the
-//! column sums to the end of the step.
+//! `code` counts the rows of the schedule and says what a row is for: the first step, a state that comes in (`import`), a step between, a
+//! state that goes out, the last step. The message row puts it before the first step or before the incoming state, which runs on into a
+//! step between. A row that ends a step is followed by one of three codes, each of which exists in the schedule only with
+//! what chose it: a step between (not `padded`, no `squeeze`), an outgoing state (not `padded`, `squeeze`), the last step (`padded`,
+//! `squeeze`; two rows later it squeezes no more). Of these only the last two send nothing on, and only the last row of one leaves
+//! `absorbing`: no other row closes the run.
+//!
+//! *Padding.* Rows take whole groups while `padded` is 0, count them down in `left`, then take the padded group, which
+//! `keccak.message` makes, and zeros. Rate lane 16 takes 0x80 in addition once `padded` is 1. Rows of a given state count
+//! nothing and take no padding.
+//!
+//! *Squeezing.* On rows with `squeeze` nothing is left of the lanes, so the words are the lanes: in the last step those of lanes
+//! 0 to 3, the digest, which travel in the registers of the column sums to the end of the step; where a state goes out all of them, and
+//! each is required of stream `stream + 3`. There the registers stay 0, and so the digest is. `left` is 0 on these rows; for a
+//! state that goes out this means that the message consists of the whole blocks that its steps took.
+//!
+//! *Import.* The words come from stream `stream + 2` and become lanes of this very time, which the step between below takes.
+//!
+//! *Lane 25* does not exist, but a given state has rows for 26 lanes. Where a state comes in, its token is made there and taken by
+//! `keccak.message` if `import` is 1, with value 0. Where a state goes out it is taken there (its word is zero), and `keccak.message`
+//! makes it, with value 0, if `export` is 1. This binds what the run did to what the message claims, see below.
 //!
 //! # Time: why nothing can be skipped, repeated or exchanged
 //!
 //! All values but the carried ones of sponge rows travel as tokens:
 //!
-//! - `keccak.lane (32 time + lane, value)`, a lane's sum of digits, from chi or sponge to theta or sponge;
+//! - `keccak.lane (time + lane, value)`, a lane's sum of digits, from chi or sponge to theta or sponge; times are multiples of 32;
 //! - `keccak.sums (time, step, 5 sums)`: sponge → parity; parity (zeros) → chi → chi → parity; last sponge row → message;
 //! - `keccak.theta (time, step, 5 sums of theta, high)`: parity → theta.
 //!
-//! A run begins at the time `2^64 (length + 2^42 start + 2^81 stream)`, whose parts are shown to be in range; a step and its
-//! permutation take 145 time units. A row that consumes at one time produces only at later ones of the same key (less
-//! than 2^64 units later), so no ring of rows can feed itself, and every chain of tokens goes back to a sponge run, which begins at a
-//! message row. `step` runs along with `time` within a permutation, -1 at its first parity; theta looks it up. There are entries for
-//! `6 round + t`, `t < 5`, only: a parity row that took sums in the middle of a round, after the last round, or a digest, would offer
-//! theta sums for a step without entry, which nobody could consume.
+//! A run begins at the time `2^64 key`, `key = length + 2^42 start + 2^81 stream + 2^107 import + 2^108 export`, whose parts are
+//! shown to be in range; a step and its permutation take 145 ticks of 32. A row that consumes at one time produces only at
+//! later ones of the same key (less than 2^64 later), so no ring of rows can feed itself, and every chain of
+//! tokens goes back to a sponge run, which begins at a message row. (The message row itself takes and makes lane 25, always with
+//! value 0: no chain of values passes it.) `step` runs along with `time` within a permutation, -1 at its first parity; theta looks it
+//! up. There are entries for `6 round + t`, `t < 5`, only: a parity row that took sums in the middle of a round, after the last round, or a
+//! digest, would offer theta sums for a step without entry, which nobody could consume.
+//!
+//! *The claims are true.* Take all runs of one key; say there are `n`, hence `n` message rows with the same `import` and
+//! `export`. `code` in the message row says whether its own run begins with a state, so all do if `import` is 1, otherwise none. Each run
+//! ends once and makes one token with `DIGEST_STEP`, 145 ticks or more after the beginning; nothing else makes such tokens, so each
+//! message's `blocks` is at least 1, and its lane 25 of the end is another token than that of the beginning. Only message rows make lane 25 of an end, only runs that
+//! end in a state take it, one each: if `export` is 1 there are `n` tokens, so all runs do; otherwise none does.
 //!
 //! By induction over time every token of a key has the one value that the message gives it. Two runs of one key may therefore
 //! exchange tokens: they are the same. This needs that the `bytes` bus has one value for each (stream, index).
@@ -83,10 +117,8 @@
 //! # Not constrained here
 //!
 //! - Byte groups are below 2^64 and unique: their provider's matter.
-//! - What the stream is: the requirer's matter.
-//!
-//! A run that starts from, or ends in, a committed sponge state needs one more kind, which makes or consumes 25 lane tokens
-//! in place of the first or last step.
+//! - What the stream is: the requirer's matter; so is that streams `stream + 2` and `stream + 3` hold nothing else, and what
+//!   follows the state in them, except for group 25 of an incoming state.
 
 mod columns;
 mod constraints;
@@ -106,6 +138,7 @@ use crate::{
 };
 use columns::{ChiCells, MessageCells, ParityCells, SpongeCells, ThetaCells};
 use ff::Field;
+use tables::{STATE_ROWS, STEP_ROWS};
 
 /// Bytes that one permutation absorbs.
 pub const RATE_BYTES: usize = 136;
@@ -118,19 +151,21 @@ const CHUNKS: usize = 5;
 /// 13-bit limbs of a 64-bit word.
 const WORD_LIMBS: usize = 5;
 /// 13-bit limbs of a stream's number.
-const STREAM_LIMBS: usize = 5;
+const STREAM_LIMBS: usize = 2;
 /// 13-bit limbs of the first group's index.
 const START_LIMBS: usize = 3;
 /// 13-bit limbs of the count of whole groups.
 const WHOLE_LIMBS: usize = 3;
 /// 13-bit limbs of the count of permutations.
 const BLOCK_LIMBS: usize = 2;
-/// Steps of a round on the clock: one for `parity`, five for `theta` and `chi`.
-const ROUND_TIME: u64 = 6;
+/// A unit of time, so that a time and a lane's number make an address.
+const TICK: u64 = 32;
+/// Steps of a round, a tick each: one for `parity`, five for `theta` and `chi`.
+const ROUND_STEPS: u64 = 6;
 /// Time from one sponge step to the next.
-const BLOCK_TIME: u64 = 1 + ROUND_TIME * ROUNDS as u64;
+const BLOCK_TIME: u64 = TICK * (1 + ROUND_STEPS * ROUNDS as u64);
 /// The step number with which a digest travels; no round has it to offer.
-const DIGEST_STEP: u64 = ROUND_TIME * ROUNDS as u64 - 1;
+const DIGEST_STEP: u64 = ROUND_STEPS * ROUNDS as u64 - 1;
 /// Bit of a joint entry at which the spread byte begins.
 const JOINT_BITS: u32 = crate::tables::JOINT_BITS;
 
@@ -188,7 +223,7 @@ struct Tables {
 /// The chip's own token buses.
 #[derive(Clone, Copy, Debug)]
 struct Tokens {
-    /// `(32 time + lane, value)`.
+    /// `(time + lane, value)`.
     lane: Bus,
     /// `(time, step, sum_0 .. sum_4)`.
     sums: Bus,
@@ -249,8 +284,10 @@ pub fn define(b: &mut MachineBuilder, buses: &Buses) -> KeccakChip {
     }
 }
 
-/// Physical rows that hashing `length` bytes takes.
-pub fn rows(length: usize) -> usize {
-    let blocks = length / RATE_BYTES + 1;
-    2 + 18 * (blocks + 1) + 22 * ROUNDS * blocks
+/// Physical rows of a run over `length` bytes that begins from a given state (`import`) or ends in a state (`export`).
+pub fn rows(length: usize, import: bool, export: bool) -> usize {
+    let permutations = length / RATE_BYTES + usize::from(!export);
+    let (step, state) = (2 * STEP_ROWS as usize, 2 * STATE_ROWS as usize);
+    let last = if export { state } else { step };
+    2 + usize::from(import) * state + permutations * (step + 22 * ROUNDS) + last
 }

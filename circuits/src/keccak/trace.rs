@@ -1,12 +1,12 @@
 //! Filling the rows of a message.
 
 use super::{
-    BLOCK_TIME, CHUNK, JOINT_BITS, KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUND_TIME,
-    ROUNDS, Request, Run,
+    BLOCK_TIME, CHUNK, JOINT_BITS, KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUND_STEPS,
+    ROUNDS, Request, Run, TICK,
     columns::{Carry, Lane, RateCells},
     groups,
     sponge::State,
-    tables::{CAPACITY, MODES, STEP_ROWS},
+    tables::{Mode, STATE_ROWS},
 };
 use crate::{
     Fr,
@@ -86,6 +86,14 @@ fn count(terms: impl IntoIterator<Item = u64>) -> [u64; 3] {
 pub(super) struct Job {
     pub(super) stream: u64,
     pub(super) start: u64,
+    /// Import and export as the message row has them.
+    pub(super) claim: [bool; 2],
+    /// The lanes of a state that comes in.
+    pub(super) before: Option<[u64; 25]>,
+    /// Permutations.
+    pub(super) blocks: usize,
+    /// The run ends with a state.
+    pub(super) export: bool,
     /// The whole groups.
     pub(super) whole: Vec<u64>,
     /// Bytes of the last group, 0 to 7.
@@ -103,9 +111,9 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(stream: u64, start: u64, bytes: &[u8]) -> Self {
-        let mut whole = groups(bytes);
-        let rest = bytes.len() as u64 % 8;
+    pub(super) fn new(request: &Request, run: &Run<'_>) -> Self {
+        let mut whole = groups(run.bytes);
+        let rest = run.bytes.len() as u64 % 8;
         let (last, head) = match rest {
             0 => (0, 0),
             n => {
@@ -115,8 +123,12 @@ impl Job {
         };
         let weight = 1 << (8 * (7 - rest));
         Self {
-            stream,
-            start,
+            stream: request.stream,
+            start: request.start,
+            claim: [request.import, request.export],
+            before: request.import.then_some(run.before),
+            blocks: run.bytes.len() / RATE_BYTES + usize::from(!request.export),
+            export: request.export,
             whole,
             rest,
             last,
@@ -126,27 +138,32 @@ impl Job {
             end: 0x80,
         }
     }
-    fn length(&self) -> u64 {
+    pub(super) fn length(&self) -> u64 {
         8 * self.whole.len() as u64 + self.rest
     }
-    fn blocks(&self) -> usize {
-        8 * self.whole.len() / RATE_BYTES + 1
+    /// The time at which its run begins.
+    pub(super) fn begin(&self) -> Fr {
+        let [import, export] = self.claim.map(|c| Fr::from(u64::from(c)));
+        let key = Fr::from(self.length())
+            + Fr::from(self.start) * pow2(42)
+            + Fr::from(self.stream) * pow2(81)
+            + import * pow2(107)
+            + export * pow2(108);
+        key * pow2(64)
     }
 }
 
 impl KeccakChip {
     /// Appends the rows of a run.
     pub fn hash(&self, trace: &mut Trace<'_>, request: &Request, run: &Run<'_>) {
-        self.run(trace, &Job::new(request.stream, request.start, run.bytes));
+        self.run(trace, &Job::new(request, run));
     }
 
+    /// Appends a job's rows and gives the digest, zero for a state that goes out.
     pub(super) fn run(&self, trace: &mut Trace<'_>, job: &Job) -> [u8; 32] {
         let whole = job.whole.len() as u64;
-        let blocks = job.blocks();
-        let key = Fr::from(job.length())
-            + Fr::from(job.start) * pow2(42)
-            + Fr::from(job.stream) * pow2(81);
-        let begin = key * pow2(64);
+        let begin = job.begin();
+        let import = u64::from(job.claim[0]);
 
         let at = trace.rows();
         let (m, c) = (&self.m, &self.m.carry);
@@ -154,14 +171,16 @@ impl KeccakChip {
         put_limbs(&mut row, &m.stream, job.stream);
         put_limbs(&mut row, &m.start, job.start);
         put_limbs(&mut row, &m.whole, whole);
-        put_limbs(&mut row, &m.blocks, blocks as u64);
+        put_limbs(&mut row, &m.blocks, job.blocks as u64);
         put_limbs(&mut row, &m.head, job.head);
         row.set(m.rest, job.rest)
             .set(m.weight, job.weight)
             .set(m.some, u64::from(job.rest > 0))
             .set(m.last, job.last)
-            .set(c.time, begin)
-            .set(c.code, -Fr::ONE)
+            .set(m.import, import)
+            .set(m.export, u64::from(job.claim[1]))
+            .set(c.address, begin - Fr::from(2 + 2 * STATE_ROWS * import))
+            .set(c.code, Fr::from(Mode::Import.code() * import) - Fr::ONE)
             .set(c.left, whole)
             .set(c.stream, job.stream)
             .set(c.tail, job.start + whole)
@@ -174,25 +193,25 @@ impl KeccakChip {
             padded: false,
             digest: vec![],
         };
-        let mut state = State {
-            lanes: [0; 25],
-            constant: 0,
-        };
+        let mut state = State::new([0; 25]);
+        if job.before.is_some() {
+            sponge.step(trace, Mode::Import, begin, &mut state);
+        }
         let mut permutations = vec![];
         let mut time = begin;
-        for step in 0..=blocks {
-            let mode = match step {
-                0 => 0,
-                s if s == blocks => 2,
-                _ => 1,
+        for step in 0..job.blocks {
+            let mode = if step == 0 && job.before.is_none() {
+                Mode::First
+            } else {
+                Mode::Between
             };
             sponge.step(trace, mode, time, &mut state);
-            if mode != 2 {
-                permutations.push((time + Fr::ONE, state));
-                state.permute();
-            }
+            permutations.push((time + Fr::from(TICK), state));
+            state.permute();
             time += Fr::from(BLOCK_TIME);
         }
+        let mode = if job.export { Mode::Export } else { Mode::Last };
+        sponge.step(trace, mode, time, &mut state);
         let mut bytes = [0; 32];
         let mut row = trace.row_mut(at);
         for (i, w) in sponge.digest.iter().enumerate() {
@@ -207,7 +226,7 @@ impl KeccakChip {
 
     fn rounds(&self, trace: &mut Trace<'_>, begin: Fr, mut state: State) {
         for round in 0..ROUNDS {
-            let time = begin + Fr::from(ROUND_TIME * round as u64);
+            let time = begin + Fr::from(TICK * ROUND_STEPS * round as u64);
             let sums: [[u64; 3]; 5] = std::array::from_fn(|x| {
                 let column = (0..5).map(|y| state.raw(x + 5 * y));
                 count(column.chain((x == 0).then_some(state.constant)))
@@ -218,7 +237,7 @@ impl KeccakChip {
             let theta_values = theta.map(|[a, b]| wide(a) + wide(b));
 
             let p = &self.p;
-            let step = ROUND_TIME * round as u64;
+            let step = ROUND_STEPS * round as u64;
             let mut row = trace.push(self.parity);
             row.set(p.time, time).set(p.step, Fr::from(step) - Fr::ONE);
             for x in 0..5 {
@@ -242,7 +261,7 @@ impl KeccakChip {
                     Step {
                         round,
                         t,
-                        time: time + Fr::from(1 + t as u64),
+                        time: time + Fr::from(TICK * (1 + t as u64)),
                     },
                     (&before, &theta, &theta_values, sums[t][2]),
                     &mut state,
@@ -265,7 +284,7 @@ impl KeccakChip {
         let last = round + 1 == ROUNDS && t == 4;
         let mut row = trace.push(self.theta);
         row.set(c.time, time)
-            .set(c.step, ROUND_TIME * round as u64 + t as u64)
+            .set(c.step, ROUND_STEPS * round as u64 + t as u64)
             .set(c.keep, u64::from(!last));
         for (i, cell) in c.at_least.iter().enumerate() {
             row.set(*cell, u64::from(t > i));
@@ -347,80 +366,110 @@ impl Sponge<'_> {
         first + if lane == 16 { self.job.end } else { 0 }
     }
 
-    fn step(&mut self, trace: &mut Trace<'_>, mode: usize, time: Fr, state: &mut State) {
+    /// The word of a lane that holds `raw`.
+    fn word(&mut self, mode: Mode, lane: usize, raw: u64) -> u64 {
+        match (mode, lane) {
+            (Mode::Import, _) => {
+                let lanes = self.job.before.as_ref();
+                lanes
+                    .and_then(|l| l.get(lane))
+                    .map_or(0, |l| l.swap_bytes())
+            }
+            (Mode::Export, _) | (Mode::Last, 0..4) => raw.swap_bytes(),
+            (Mode::Last, 16) => 128,
+            (Mode::Last, _) | (_, 17) => 0,
+            _ => self.next_word(lane),
+        }
+    }
+
+    fn step(&mut self, trace: &mut Trace<'_>, mode: Mode, time: Fr, state: &mut State) {
         let chip = self.chip;
         let s = &chip.s;
         let whole = self.job.whole.len();
         let mut sums = [Fr::ZERO; 5];
-        for i in 0..STEP_ROWS {
+        let bit = |b: bool| u64::from(b);
+        for i in 0..mode.rows() {
             let mut row = trace.push(chip.sponge);
-            let squeezed = mode == 2 && i < 2;
+            let (end, squeeze) = (mode.ends(i), mode.squeezes(i));
+            let absorbs = mode.sends() && mode != Mode::Import;
             let mut added = [Fr::ZERO; 5];
             for n in 0..2 {
                 let lane = (2 * i) as usize + n;
-                let (constant, raw) = match lane {
-                    0 => (state.constant, state.raw(0)),
-                    l => (0, state.raw(l)),
-                };
-                let word = match (mode, lane) {
-                    (2, 0..4) => (raw ^ constant).swap_bytes(),
-                    (2, 16) => 128,
-                    (2, _) | (_, 17) => 0,
-                    _ => self.next_word(lane),
-                };
+                let raw = state.lanes.get(lane).copied().unwrap_or(0);
+                let constant = if lane == 0 { state.constant } else { 0 };
+                let word = self.word(mode, lane, raw ^ constant);
                 let [after, both, _] = count([raw, constant, word.swap_bytes()]);
                 put_rate(&mut row, &s.rate[n], word, after, both);
-                if squeezed {
+                if mode == Mode::Last && squeeze {
                     self.digest.push(word);
                     added[n] = Fr::from(word);
-                } else if mode != 2 {
+                }
+                if absorbs {
                     added[n] = wide(after);
-                    state.lanes[lane] = after;
+                }
+                if mode.sends()
+                    && let Some(l) = state.lanes.get_mut(lane)
+                {
+                    *l = after;
                 }
                 if n == 0 {
-                    row.set(s.between, u64::from(self.padded));
+                    row.set(s.between, bit(self.padded));
                 }
             }
-            let capacity = CAPACITY[i as usize];
+            let capacity = mode.capacity(i);
             if let Some(lane) = capacity {
                 let v = wide(state.raw(lane as usize));
-                row.set(s.capacity, v).set(s.capacity_lane, lane);
-                if mode != 2 {
+                row.set(s.capacity, v);
+                if absorbs {
                     added[2] = v;
                 }
             }
             sums = std::array::from_fn(|k| sums[(k + 2) % 5] + added[k]);
-            let (receive, send) = (u64::from(mode > 0), u64::from(mode < 2));
-            let live = u64::from(capacity.is_some());
-            row.set(s.capacity_receive, live * receive)
-                .set(s.capacity_send, live * send)
-                .set(s.digest, u64::from(squeezed))
-                .set(s.first_lane, 2 * i)
-                .set(s.receive, receive)
-                .set(s.send, send)
-                .set(s.second_data, u64::from(i + 1 < STEP_ROWS && !self.padded));
+            let second_data = bit(!end && !self.padded);
+            let left = (whole - self.taken) as u64;
+            let index = if mode == Mode::Import || squeeze {
+                mode.place(i)
+            } else {
+                Fr::from(self.job.start + whole as u64) - Fr::from(left + 1 + second_data)
+            };
+            row.set(
+                s.capacity_receive,
+                bit(capacity.is_some() && mode.receives()),
+            )
+            .set(s.capacity_send, bit(capacity.is_some() && mode.sends()))
+            .set(s.place, mode.place(i))
+            .set(s.squeeze, bit(squeeze))
+            .set(s.import, bit(mode == Mode::Import))
+            .set(s.index, index)
+            .set(s.receive, bit(mode.receives()))
+            .set(s.send, bit(mode.sends()))
+            .set(s.second_data, second_data);
             let Carry {
-                time: at,
+                address,
                 code,
-                end,
+                end: ends,
                 padded,
-                left,
+                left: to_come,
                 sums: sum,
                 stream,
                 tail,
                 pad,
             } = s.carry;
-            row.set(at, time)
-                .set(code, MODES[mode] + i)
-                .set(end, u64::from(i + 1 == STEP_ROWS))
-                .set(padded, u64::from(self.padded))
-                .set(left, (whole - self.taken) as u64)
+            let begin = match mode {
+                Mode::Import => time - Fr::from(2 * STATE_ROWS),
+                _ => time,
+            };
+            row.set(address, begin + Fr::from(2 * i))
+                .set(code, mode.code() + i)
+                .set(ends, bit(end))
+                .set(padded, bit(self.padded))
+                .set(to_come, left)
                 .set_all(&sum, sums)
                 .set(stream, self.job.stream)
                 .set(tail, self.job.start + whole as u64)
                 .set(pad, self.job.pad);
         }
-        if mode != 2 {
+        if mode.sends() {
             state.constant = 0;
         }
     }
