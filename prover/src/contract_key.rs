@@ -220,20 +220,15 @@ struct Compiled {
     gas: u64,
 }
 
-fn compile_in(
-    parts: usize,
-    polynomials: &[&Expression<Fr>],
-    layout: &Layout,
-    share_factors: bool,
-) -> Result<Compiled, ExportError> {
+/// Compiles one program for each of the consecutive `chunks` of the polynomials.
+fn compile_chunks(chunks: &[&[&Expression<Fr>]], layout: &Layout) -> Result<Compiled, ExportError> {
     // Input slots count from the end of the pool, whose size the first pass finds.
-    let size = polynomials.len().div_ceil(parts).max(1);
     let mut pool = vec![];
     loop {
         let slots = pool.len() as u32;
         let inputs = Inputs { layout, slots };
         let (mut roots, mut found) = (vec![], pool.clone());
-        for (i, chunk) in polynomials.chunks(size).enumerate() {
+        for (i, chunk) in chunks.iter().enumerate() {
             let mut dag = Dag::default();
             let chunk = chunk
                 .iter()
@@ -241,7 +236,7 @@ fn compile_in(
                 .collect::<Result<Vec<_>, _>>()?;
             let y = dag.input(slots + layout.y_slot());
             let start = (i > 0).then(|| dag.input(slots));
-            let root = dag.fold(start, &chunk, y, share_factors);
+            let root = dag.fold(start, &chunk, y);
             pooled(&dag, root, &mut found);
             roots.push((dag, root));
         }
@@ -269,26 +264,49 @@ fn compile_in(
     }
 }
 
-fn compile(polynomials: &[&Expression<Fr>], layout: &Layout) -> Result<Compiled, ExportError> {
-    let mut parts = 1;
-    loop {
-        let mut best: Option<Compiled> = None;
-        for share_factors in [false, true] {
-            let compiled = compile_in(parts, polynomials, layout, share_factors)?;
-            if best.as_ref().is_none_or(|b| compiled.gas < b.gas) {
-                best = Some(compiled);
-            }
-        }
-        let Some(best) = best else { continue };
-        let largest = best.programs.iter().map(Vec::len).max().unwrap_or(0);
-        if largest <= MAX_CODE_BYTES {
-            return Ok(best);
-        }
-        if parts >= polynomials.len() {
-            return Err(ExportError::ConstraintTooLarge(largest));
-        }
-        parts += 1;
+impl Compiled {
+    fn largest(&self) -> usize {
+        self.programs.iter().map(Vec::len).max().unwrap_or(0)
     }
+}
+
+/// Compiles the polynomials to as few programs as their code fits. Programs share no values, so two of them are cut where
+/// that costs least; beyond two, each takes as many polynomials as it can.
+fn compile(polynomials: &[&Expression<Fr>], layout: &Layout) -> Result<Compiled, ExportError> {
+    let whole = compile_chunks(&[polynomials], layout)?;
+    if whole.largest() <= MAX_CODE_BYTES {
+        return Ok(whole);
+    }
+    let mut best: Option<Compiled> = None;
+    for at in 1..polynomials.len() {
+        let (first, second) = polynomials.split_at(at);
+        let compiled = compile_chunks(&[first, second], layout)?;
+        let fits = compiled.largest() <= MAX_CODE_BYTES;
+        if fits && best.as_ref().is_none_or(|b| compiled.gas < b.gas) {
+            best = Some(compiled);
+        }
+    }
+    if let Some(best) = best {
+        return Ok(best);
+    }
+    let (mut chunks, mut rest) = (vec![], polynomials);
+    while !rest.is_empty() {
+        let mut taken = 0;
+        for n in 1..=rest.len() {
+            let size = compile_chunks(&[&[], &rest[..n]], layout)?.largest();
+            if size > MAX_CODE_BYTES {
+                if n == 1 {
+                    return Err(ExportError::ConstraintTooLarge(size));
+                }
+                break;
+            }
+            taken = n;
+        }
+        let (chunk, others) = rest.split_at(taken);
+        chunks.push(chunk);
+        rest = others;
+    }
+    compile_chunks(&chunks, layout)
 }
 
 /// A constraint system compiled, before there is a key.

@@ -113,8 +113,8 @@ impl Shared<'_> {
         address_c: Expr,
     ) {
         let c = self.common;
-        for (i, f) in controls.iter().enumerate() {
-            k.constrain(&format!("control {i} is boolean"), *f * (*f - 1));
+        for f in controls {
+            k.make_boolean(*f);
         }
         let packed = crate::framework::lin(
             controls
@@ -184,7 +184,7 @@ pub(super) fn define_op(
     let halt = on(Op::Halt);
     let jump = any(&[on(Op::JumpZero), on(Op::JumpHint)]);
     let zero = cells.common.a.0.hi + cells.common.a.0.lo;
-    k.constrain("taken is boolean", cells.taken * (cells.taken - 1));
+    k.make_boolean(cells.taken);
     k.constrain("taken only by a jump", jump.not() * cells.taken);
     k.constrain(
         "taken or the inverse shows that a is not 0",

@@ -5,7 +5,9 @@ use super::{
     expr::{Cell, Expr},
     message::DigestMap,
     program::Program,
+    sums::Sums,
 };
+use ff::Field;
 use std::collections::{BTreeSet, HashMap};
 
 /// Widths of the physical table.
@@ -40,6 +42,9 @@ impl State {
         Expr::from(u64::from(self.0))
     }
 }
+
+/// Name of the fixed table that look-ups of booleans use.
+pub(crate) const BITS: &str = "bit";
 
 /// What balances a bus.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -179,6 +184,8 @@ pub struct Machine {
     pub instance: Option<(KindId, Cell, Cell)>,
     /// Cells of the start row that have fixed values.
     pub pins: Vec<(Cell, Fr)>,
+    /// How the sums of the bus argument share their parts.
+    pub(crate) sums: Sums,
     pub(crate) index: DigestMap<u32>,
 }
 
@@ -229,6 +236,7 @@ impl MachineBuilder {
                 entries: vec![],
                 instance: None,
                 pins: vec![],
+                sums: Sums::default(),
                 index: DigestMap::default(),
             },
             states: 1,
@@ -296,6 +304,7 @@ impl MachineBuilder {
         KindBuilder {
             owner: self,
             used,
+            booleans: vec![],
             kind: Kind {
                 name: name.into(),
                 rows,
@@ -336,6 +345,7 @@ impl MachineBuilder {
             );
         }
         self.machine.index_entries();
+        self.machine.sums = Sums::of(&self.machine);
         self.machine
     }
 }
@@ -344,6 +354,8 @@ impl MachineBuilder {
 pub struct KindBuilder<'a> {
     owner: &'a mut MachineBuilder,
     used: Vec<Vec<bool>>,
+    /// Cells that must be 0 or 1.
+    booleans: Vec<Cell>,
     kind: Kind,
 }
 
@@ -394,11 +406,40 @@ impl KindBuilder<'_> {
         self.place(name, at)
     }
 
-    /// A cell constrained to 0 or 1.
+    /// A cell, placed as [`Self::cell`] does, that must be 0 or 1.
     pub fn boolean(&mut self, name: &str, row: usize) -> Cell {
         let c = self.cell(name, row);
-        self.constrain(&format!("{name} is boolean"), c * (c - 1));
+        self.make_boolean(c);
         c
+    }
+
+    /// A cell that a look-up binds to 0 or 1, on the rightmost free narrow slot.
+    pub fn bit(&mut self, name: &str, row: usize) -> Cell {
+        let column = (0..self.owner.machine.layout.narrow)
+            .rev()
+            .find(|c| !self.used[row][*c])
+            .unwrap_or_else(|| {
+                panic!(
+                    "{}: no look-up slot left for {name} on row {row}",
+                    self.kind.name
+                )
+            });
+        let c = self.place(
+            name,
+            Cell {
+                column: column as u16,
+                row: row as i8,
+            },
+        );
+        self.make_boolean(c);
+        c
+    }
+
+    /// Demands that a declared cell is 0 or 1: by a look-up in its column's narrow slot if that is free, by a constraint
+    /// otherwise.
+    pub fn make_boolean(&mut self, cell: Cell) -> &mut Self {
+        self.booleans.push(cell);
+        self
     }
 
     /// A cell whose value must be in the one-column `table`, on the leftmost free narrow slot.
@@ -641,7 +682,19 @@ impl KindBuilder<'_> {
     ///
     /// # Panics
     /// If there are more messages than wide slots on its rows, or a relation reaches above the lead-in.
-    pub fn finish(self) -> KindId {
+    pub fn finish(mut self) -> KindId {
+        for cell in std::mem::take(&mut self.booleans) {
+            let narrow = usize::from(cell.column) < self.owner.machine.layout.narrow;
+            if narrow && self.kind.lookups.iter().all(|(c, _)| *c != cell) {
+                let bit = self
+                    .owner
+                    .table(BITS, || vec![vec![Fr::ZERO], vec![Fr::ONE]]);
+                self.kind.lookups.push((cell, bit));
+            } else {
+                let name = self.kind.cell_name(cell).unwrap_or("a cell").to_string();
+                self.constrain(&format!("{name} is boolean"), cell * (cell - 1));
+            }
+        }
         let Self {
             owner, mut kind, ..
         } = self;

@@ -5,6 +5,7 @@
 use super::{
     super::Fr,
     Bus, BusKind, Cell, Expr, Kind, Machine,
+    builder::BITS,
     message::{Digest, DigestMap, digest},
     table::{LEAD_IN, Table},
 };
@@ -121,11 +122,10 @@ pub fn check(machine: &Machine, table: &Table, limit: usize) -> Result<Report, V
                 None if failures.len() < limit => failures.push(Failure {
                     row,
                     kind: kind.name.clone(),
-                    relation: format!(
-                        "{} in table {}",
-                        name_of(kind, *cell),
-                        machine.buses[t.0].name
-                    ),
+                    relation: match machine.buses[t.0].name.as_str() {
+                        BITS => format!("{} is boolean", name_of(kind, *cell)),
+                        table => format!("{} in table {table}", name_of(kind, *cell)),
+                    },
                     detail: format!("{} is not in the table", show(&v)),
                     values: vec![],
                 }),

@@ -65,6 +65,7 @@ pub struct MachineConfig {
     instance: Column<Instance>,
     alpha: Challenge,
     betas: Vec<Challenge>,
+    gamma: Challenge,
     unusable: usize,
 }
 
@@ -156,6 +157,28 @@ impl View<'_, '_> {
             Expr::Scale(a, c) => self.expr(a, shift) * *c,
         }
     }
+    /// `Σ γ^i e_i`, the relations in an order of its own: those with a common factor share its product.
+    fn folded<'e>(&mut self, relations: impl Iterator<Item = &'e Expr>) -> Expression<Fr> {
+        let gamma = self.challenge(self.config.gamma);
+        let horner = |terms: Vec<Expression<Fr>>| {
+            let fold = |acc, e| acc * gamma.clone() + e;
+            terms.into_iter().reduce(fold).unwrap_or_else(zero)
+        };
+        let mut acc: Option<Expression<Fr>> = None;
+        for (factor, group) in by_factor(relations.collect()) {
+            let power = (1..group.len()).fold(gamma.clone(), |p, _| p * gamma.clone());
+            let terms = group.iter().map(|e| self.expr(e, 0)).collect();
+            let term = match factor {
+                Some(f) => self.expr(&f, 0) * horner(terms),
+                None => horner(terms),
+            };
+            acc = Some(match acc {
+                Some(acc) => acc * power + term,
+                None => term,
+            });
+        }
+        acc.unwrap_or_else(zero)
+    }
     /// Fingerprint and multiplicity of a slot.
     fn slot(&mut self, machine: &Machine, slot: Slot) -> (Expression<Fr>, Expression<Fr>) {
         match slot {
@@ -168,39 +191,90 @@ impl View<'_, '_> {
                 (f, self.advice(self.config.mult, 0))
             }
             Slot::Narrow(column) => {
-                let users = narrow_users(machine, column);
-                let (mut bus, mut mult) = (zero(), zero());
-                for (kind, row, number) in users {
-                    let flag = self.flag(kind, -(row as i32));
-                    bus = sum(bus, flag.clone() * Fr::from(number));
-                    mult = sum(mult, flag);
-                }
-                let value = self.advice(self.config.data[column], 0);
-                (
-                    sum(bus, self.challenge(self.config.betas[0]) * value),
-                    -mult,
-                )
+                let value =
+                    self.challenge(self.config.betas[0]) * self.advice(self.config.data[column], 0);
+                let Some(users) = &machine.sums.narrow[column] else {
+                    return (value, zero());
+                };
+                let bus = users.fold(
+                    &mut |(kind, row, number)| self.flag(*kind, -(*row as i32)) * Fr::from(*number),
+                    &mut |a, b| a + b,
+                );
+                let mult = users.fold(
+                    &mut |(kind, row, _)| self.flag(*kind, -(*row as i32)),
+                    &mut |a, b| a + b,
+                );
+                (bus + value, -mult)
             }
             Slot::Wide(wide) => {
                 let (mut f, mut mult) = (zero(), zero());
                 for (k, kind) in machine.kinds.iter().enumerate() {
-                    for m in kind.messages.iter().filter(|m| m.slot == wide) {
-                        let shift = i32::from(m.row);
-                        let flag = self.flag(k, -shift);
-                        let mut g = self.expr(&m.number, shift);
-                        for (i, v) in m.values.iter().enumerate() {
-                            if *v != Expr::zero() {
-                                g = g + self.challenge(self.config.betas[i]) * self.expr(v, shift);
-                            }
-                        }
+                    let messages = kind.messages.iter().zip(&machine.sums.messages[k]);
+                    for (m, fingerprint) in messages.filter(|(m, _)| m.slot == wide) {
+                        let flag = self.flag(k, -i32::from(m.row));
+                        let g = fingerprint.fold(
+                            &mut |(position, e)| {
+                                let value = self.expr(e, 0);
+                                match position {
+                                    Some(i) => self.challenge(self.config.betas[*i]) * value,
+                                    None => value,
+                                }
+                            },
+                            &mut |a, b| a + b,
+                        );
                         f = sum(f, flag.clone() * g);
-                        mult = sum(mult, flag * self.expr(&m.multiplicity, shift));
+                        let times = match &m.multiplicity {
+                            Expr::Const(c) => flag * *c,
+                            e => flag * self.expr(e, i32::from(m.row)),
+                        };
+                        mult = sum(mult, times);
                     }
                 }
                 (f, mult)
             }
         }
     }
+}
+
+/// A term of a fingerprint: a value at its position, or the bus number.
+pub(crate) type Term = (Option<usize>, Expr);
+
+/// Groups relations by a factor that several have, given with the other factors; relations without one stand alone.
+fn by_factor(relations: Vec<&Expr>) -> Vec<(Option<Expr>, Vec<Expr>)> {
+    let mut factors: Vec<(Expr, usize)> = vec![];
+    for e in &relations {
+        if let Expr::Mul(ab) = e {
+            for f in [&ab.0, &ab.1] {
+                match factors.iter_mut().find(|(g, _)| g == f) {
+                    Some((_, n)) => *n += 1,
+                    None => factors.push((f.clone(), 1)),
+                }
+            }
+        }
+    }
+    factors.retain(|(_, n)| *n > 1);
+    factors.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let mut groups: Vec<(Option<Expr>, Vec<Expr>)> = factors
+        .into_iter()
+        .map(|(f, _)| (Some(f), vec![]))
+        .collect();
+    let mut alone = vec![];
+    for e in relations {
+        let place = match e {
+            Expr::Mul(ab) => groups.iter_mut().find_map(|(f, group)| match f {
+                Some(f) if *f == ab.0 => Some((group, &ab.1)),
+                Some(f) if *f == ab.1 => Some((group, &ab.0)),
+                _ => None,
+            }),
+            _ => None,
+        };
+        match place {
+            Some((group, rest)) => group.push(rest.clone()),
+            None => alone.push((None, vec![e.clone()])),
+        }
+    }
+    groups.retain(|(_, group)| !group.is_empty());
+    groups.into_iter().chain(alone).collect()
 }
 
 fn zero() -> Expression<Fr> {
@@ -214,24 +288,17 @@ fn sum(a: Expression<Fr>, b: Expression<Fr>) -> Expression<Fr> {
     }
 }
 
-/// (kind, row, table number) of the look-ups in a column's slot; kinds with more look-ups first, so that the sums of
-/// neighbouring slots share a prefix.
-fn narrow_users(machine: &Machine, column: usize) -> Vec<(usize, usize, u64)> {
+/// (kind, row, table number) of the look-ups in a column's slot.
+pub(crate) fn narrow_users(machine: &Machine, column: usize) -> Vec<(usize, usize, u64)> {
     let mut users = vec![];
     for (k, kind) in machine.kinds.iter().enumerate() {
-        for row in 0..kind.rows {
-            let on_row = || {
-                kind.lookups
-                    .iter()
-                    .filter(move |(c, _)| c.row as usize == row)
-            };
-            if let Some((_, t)) = on_row().find(|(c, _)| usize::from(c.column) == column) {
-                users.push((on_row().count(), (k, row, t.number())));
-            }
-        }
+        let on_column = kind
+            .lookups
+            .iter()
+            .filter(|(c, _)| usize::from(c.column) == column);
+        users.extend(on_column.map(|(c, t)| (k, c.row as usize, t.number())));
     }
-    users.sort_by_key(|(n, (k, row, _))| (std::cmp::Reverse(*n), *k, *row));
-    users.into_iter().map(|(_, u)| u).collect()
+    users
 }
 
 impl Circuit<Fr> for MachineCircuit {
@@ -374,6 +441,7 @@ fn columns(cs: &mut ConstraintSystem<Fr>, machine: &Machine) -> MachineConfig {
     let betas = (0..machine.max_arity())
         .map(|_| cs.challenge_usable_after(FirstPhase))
         .collect();
+    let gamma = cs.challenge_usable_after(FirstPhase);
     let helpers = helper_groups(machine)
         .iter()
         .map(|_| cs.advice_column_in(SecondPhase))
@@ -401,6 +469,7 @@ fn columns(cs: &mut ConstraintSystem<Fr>, machine: &Machine) -> MachineConfig {
         instance,
         alpha,
         betas,
+        gamma,
         unusable: 0,
     }
 }
@@ -433,6 +502,18 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
             lead * (state.clone() - Expression::Constant(Fr::from(u64::from(State::START.0)))),
         );
 
+        for (cell, value) in &machine.pins {
+            gates.push(start.clone() * (v.expr(&cell.expr(), 0) - Expression::Constant(*value)));
+        }
+        if let Some((_, high, low)) = machine.instance {
+            for (i, cell) in [high, low].into_iter().enumerate() {
+                let public = v
+                    .cells
+                    .query_instance(config.instance, Rotation(i as i32 - LEAD_IN as i32));
+                gates.push(start.clone() * (v.expr(&cell.expr(), 0) - public));
+            }
+        }
+        gates.push(tail * (one.clone() - flags[0].clone()));
         gates.push(active.clone() * (head.clone() * continued.clone()));
         gates.push(active.clone() * (head.clone() * left_above.clone()));
         let mut expected_left = continued.clone() * (left_above - one);
@@ -456,47 +537,27 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
         gates.push(active.clone() * (left - expected_left));
         gates.push(active.clone() * (state - expected_state));
         gates.push(active * follow);
-        gates.push(tail * (Expression::Constant(Fr::ONE) - flags[0].clone()));
-        for (cell, value) in &machine.pins {
-            gates.push(start.clone() * (v.expr(&cell.expr(), 0) - Expression::Constant(*value)));
-        }
-        if let Some((_, high, low)) = machine.instance {
-            for (i, cell) in [high, low].into_iter().enumerate() {
-                let public = v
-                    .cells
-                    .query_instance(config.instance, Rotation(i as i32 - LEAD_IN as i32));
-                gates.push(start.clone() * (v.expr(&cell.expr(), 0) - public));
-            }
-        }
         gates
     });
 }
 
-/// The kinds' own relations. At most one flag is 1, so relation `i` of every kind shares one polynomial.
+/// The kinds' own relations. Those of a kind are folded with the powers of one challenge, which is drawn when all of their
+/// cells are committed; at most one flag is 1, so all kinds share one polynomial.
 fn kind_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &MachineConfig) {
-    let most = machine
-        .kinds
-        .iter()
-        .map(|k| k.constraints.len())
-        .max()
-        .unwrap_or(0);
-    if most == 0 {
+    if machine.kinds.iter().all(|k| k.constraints.is_empty()) {
         return;
     }
     cs.create_gate("kinds", |cells| {
         let mut v = View { cells, config };
         let active = v.fixed(config.q_active);
-        (0..most)
-            .map(|i| {
-                let mut p = zero();
-                for (k, kind) in machine.kinds.iter().enumerate() {
-                    if let Some((_, e)) = kind.constraints.get(i) {
-                        p = sum(p, v.flag(k, 0) * v.expr(e, 0));
-                    }
-                }
-                active.clone() * p
-            })
-            .collect::<Vec<_>>()
+        let mut total = zero();
+        for (k, kind) in machine.kinds.iter().enumerate() {
+            if !kind.constraints.is_empty() {
+                let folded = v.folded(kind.constraints.iter().map(|(_, e)| e));
+                total = sum(total, v.flag(k, 0) * folded);
+            }
+        }
+        vec![active * total]
     });
 }
 
@@ -506,6 +567,8 @@ fn bus_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &MachineC
         let mut v = View { cells, config };
         let active = v.fixed(config.q_active);
         let alpha = v.challenge(config.alpha);
+        let (now, next) = (v.advice(config.sum, 0), v.advice(config.sum, 1));
+        let (start, last) = (v.fixed(config.q_start), v.fixed(config.q_last));
         let mut gates = vec![];
         let mut total = zero();
         for (g, group) in helper_groups(machine).iter().enumerate() {
@@ -528,8 +591,6 @@ fn bus_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &MachineC
             gates.push(active.clone() * (product - numerators));
             total = sum(total, h);
         }
-        let (now, next) = (v.advice(config.sum, 0), v.advice(config.sum, 1));
-        let (start, last) = (v.fixed(config.q_start), v.fixed(config.q_last));
         gates.push(active * (next - now.clone() - total));
         gates.push(start * now.clone());
         gates.push(last * now);

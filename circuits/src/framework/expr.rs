@@ -70,6 +70,16 @@ impl Expr {
             Self::Scale(a, _) => a.degree(),
         }
     }
+    /// The same polynomial, `by` physical rows further down.
+    pub(crate) fn shift(&self, by: i8) -> Self {
+        match self {
+            Self::Const(c) => Self::Const(*c),
+            Self::Cell(c) => Self::Cell(c.shift(by)),
+            Self::Add(ab) => Self::Add(Arc::new((ab.0.shift(by), ab.1.shift(by)))),
+            Self::Mul(ab) => Self::Mul(Arc::new((ab.0.shift(by), ab.1.shift(by)))),
+            Self::Scale(a, c) => Self::Scale(Arc::new(a.shift(by)), *c),
+        }
+    }
     /// Value under the assignment `get`.
     pub fn eval(&self, get: &dyn Fn(Cell) -> Fr) -> Fr {
         match self {

@@ -46,11 +46,14 @@ mod expr;
 mod message;
 pub mod mutate;
 mod program;
+mod sums;
 pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod trace;
 
+#[cfg(test)]
+pub(crate) use builder::BITS;
 pub use builder::{
     Bus, BusKind, Kind, KindBuilder, KindId, Layout, Machine, MachineBuilder, Message, State,
     TableId,

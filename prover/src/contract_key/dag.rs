@@ -189,108 +189,49 @@ impl Dag {
             .count()
     }
 
-    /// The factors of a product, sign apart; a value that is no product is its own only factor.
-    fn factors(&self, id: Id) -> (bool, Vec<Id>) {
-        let (mut negative, mut factors, mut stack) = (false, vec![], vec![id]);
-        while let Some(id) = stack.pop() {
-            match self.node(id) {
-                Node::Mul(a, b) => stack.extend([b, a]),
-                Node::Neg(a) => {
-                    negative = !negative;
-                    stack.push(a);
-                }
-                _ => factors.push(id),
-            }
-        }
-        (negative, factors)
-    }
-
     /// `fold(acc * y + e)` over `polynomials`, starting from `start` (zero if absent).
     ///
-    /// With `share_factors`, neighbours that have a factor in common are folded without it and multiplied
-    /// once: `y^n acc + f * fold(...)`.
-    pub(super) fn fold(
-        &mut self,
-        start: Option<Id>,
-        polynomials: &[Id],
-        y: Id,
-        share_factors: bool,
-    ) -> Id {
-        let folded = if share_factors {
-            let polynomials: Vec<_> = polynomials.iter().map(|p| self.factors(*p)).collect();
-            self.fold_factors(start, &polynomials, y)
-        } else {
-            polynomials
-                .iter()
-                .fold(start, |acc, e| Some(self.step(acc, *e, y, 1)))
-        };
-        folded.unwrap_or_else(|| self.constant(Fr::ZERO))
-    }
-
-    fn step(&mut self, acc: Option<Id>, e: Id, y: Id, steps: usize) -> Id {
-        match acc {
-            None => e,
-            Some(acc) => {
-                let power = self.pow(y, steps);
-                let acc = self.mul(acc, power);
-                self.add(acc, e)
-            }
-        }
-    }
-
-    fn product(&mut self, negative: bool, factors: &[Id]) -> Id {
-        let one = self.constant(Fr::ONE);
-        let product = factors.iter().fold(one, |acc, f| self.mul(acc, *f));
-        if negative { self.neg(product) } else { product }
-    }
-
-    fn fold_factors(
-        &mut self,
-        start: Option<Id>,
-        polynomials: &[(bool, Vec<Id>)],
-        y: Id,
-    ) -> Option<Id> {
+    /// Neighbours that are products with a factor in common are folded without it and multiplied once:
+    /// `y^n acc + f * fold(...)`.
+    pub(super) fn fold(&mut self, start: Option<Id>, polynomials: &[Id], y: Id) -> Id {
         let (mut acc, mut i) = (start, 0);
-        while let Some((negative, factors)) = polynomials.get(i) {
-            let run = |f: &Id| {
-                polynomials[i..]
-                    .iter()
-                    .take_while(|(_, fs)| fs.contains(f))
-                    .count()
+        while let Some(polynomial) = polynomials.get(i) {
+            let run = |f: Id| {
+                let has = |p: &&Id| self.product(**p).is_some_and(|ab| ab.contains(&f));
+                polynomials[i..].iter().take_while(has).count()
             };
-            // The first of the longest: factors are met in the order in which the polynomial was written.
-            let mut best = None;
-            for f in factors {
-                if !matches!(self.node(*f), Node::Constant(_))
-                    && best.is_none_or(|(_, n)| run(f) > n)
-                {
-                    best = Some((*f, run(f)));
-                }
-            }
-            let (term, n) = match best {
+            let factors = self.product(*polynomial).into_iter().flatten();
+            let longest = factors.map(|f| (f, run(f))).max_by_key(|(_, n)| *n);
+            let (term, n) = match longest {
                 Some((f, n)) if n > 1 => {
-                    let rest: Vec<_> = polynomials[i..i + n]
+                    let rest: Vec<Id> = polynomials[i..i + n]
                         .iter()
-                        .map(|(negative, fs)| {
-                            let mut fs = fs.clone();
-                            if let Some(at) = fs.iter().position(|g| *g == f) {
-                                fs.remove(at);
-                            }
-                            (*negative, fs)
-                        })
+                        .filter_map(|p| self.product(*p))
+                        .map(|[a, b]| if a == f { b } else { a })
                         .collect();
-                    let inner = match self.fold_factors(None, &rest, y) {
-                        Some(inner) => inner,
-                        None => self.constant(Fr::ONE),
-                    };
+                    let inner = self.fold(None, &rest, y);
                     (self.mul(f, inner), n)
                 }
-                _ => (self.product(*negative, factors), 1),
+                _ => (*polynomial, 1),
             };
-            acc = Some(self.step(acc, term, y, n));
+            acc = Some(match acc {
+                None => term,
+                Some(acc) => {
+                    let power = self.pow(y, n);
+                    let acc = self.mul(acc, power);
+                    self.add(acc, term)
+                }
+            });
             i += n;
         }
-        acc
+        acc.unwrap_or_else(|| self.constant(Fr::ZERO))
+    }
+
+    fn product(&self, id: Id) -> Option<[Id; 2]> {
+        match self.node(id) {
+            Node::Mul(a, b) => Some([a, b]),
+            _ => None,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{super::MainMachine, mixed};
 use crate::{
     Fr,
-    framework::{Cell, Expr, Kind, checker::Scratch, table::Table},
+    framework::{BITS, Cell, Expr, Kind, Machine, checker::Scratch, table::Table},
     sample::{Chain, address, genesis, key, sign, transfer},
     testing::assert_holds,
     witness::SegmentInput,
@@ -129,15 +129,21 @@ fn cells(e: &Expr) -> BTreeSet<Cell> {
 }
 
 /// Cells that a relation of their own holds to 0 or 1.
-fn booleans(kind: &Kind) -> BTreeSet<Cell> {
+fn booleans(machine: &Machine, kind: &Kind) -> BTreeSet<Cell> {
     let root = |e: &Expr, v: u64| e.eval(&|_| Fr::from(v)) == Fr::ZERO;
-    kind.constraints
+    let constrained = kind
+        .constraints
         .iter()
         .filter(|(_, e)| root(e, 0) && root(e, 1) && !root(e, 2))
         .map(|(_, e)| cells(e))
         .filter(|c| c.len() == 1)
-        .flatten()
-        .collect()
+        .flatten();
+    let looked_up = kind
+        .lookups
+        .iter()
+        .filter(|(_, t)| machine.buses[t.0].name == BITS)
+        .map(|(c, _)| *c);
+    constrained.chain(looked_up).collect()
 }
 
 #[derive(Default)]
@@ -156,7 +162,7 @@ impl Coverage {
     fn add(&mut self, m: &MainMachine, table: &Table) {
         let mut scratch = Scratch::default();
         for (k, kind) in m.machine.kinds.iter().enumerate() {
-            let switches = booleans(kind);
+            let switches = booleans(&m.machine, kind);
             let read: Vec<Vec<Cell>> = kind
                 .constraints
                 .iter()
@@ -231,7 +237,7 @@ impl Coverage {
                     }
                 }
             }
-            for c in booleans(kind) {
+            for c in booleans(&m.machine, kind) {
                 let [off, on] = self.switches.get(&(k, c)).copied().unwrap_or_default();
                 if on == 0 || off == 0 {
                     let name = kind.cell_name(c).unwrap_or("?");
