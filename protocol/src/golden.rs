@@ -97,8 +97,11 @@ fn hashes() {
     );
     pinned(
         "sponge",
-        element(sponge_commitment(&std::array::from_fn(|lane| lane as u64))),
-        b256!("2fb7e4bb40bd01db8ac54eb353ec8b49b48dcd2f5995ba5c764610cfa958229d"),
+        element(sponge_commitment(
+            &std::array::from_fn(|lane| lane as u64),
+            &[1, 2],
+        )),
+        b256!("0532a46eba2292957bfcbafe3b124ea3931e1ed01d71242827d5e2853a94a366"),
     );
 }
 

@@ -5,7 +5,8 @@
 //!
 //! - [`BatchStatement`] says what a batch does. Its hash is opaque to the circuit.
 //! - [`BoundaryState`] is the state of the machine between two segments. A batch of one segment has two: one at its
-//!   start and one at its end, both computed by the contract from the statement's fields.
+//!   start and one at its end, both computed by the contract from the statement's fields. A batch of several has one
+//!   more at each cut, of which the contract learns the hash alone: it must end one segment and begin the next.
 //! - The segment hash binds version, chain id, batch hash and the two boundary states of a segment. Its two 128-bit
 //!   halves are the only public values of a proof.
 //!
@@ -23,6 +24,7 @@
 //! | withdrawal root | `withdrawal_root` at the end |
 
 use alloy_primitives::{Address, B256, b256, keccak256};
+use ff::Field;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -203,8 +205,8 @@ impl BatchStatement {
 
 /// The state of the machine between two segments.
 ///
-/// Fields of the second group are 0 at a batch's start and end, those of the third also wherever no block is open,
-/// those of the fourth always in this version.
+/// A cut lies between two transactions of a block, before its first, or after its last: there a block is always open.
+/// Fields of the second and third group are 0 at a batch's start and end, those of the fourth always in this version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BoundaryState {
     /// State root.
@@ -221,7 +223,7 @@ pub struct BoundaryState {
     pub queue_hash: B256,
     /// Root of the withdrawal tree; 0 before the batch's end.
     pub withdrawal_root: B256,
-    /// 0 at the batch's start, the payload hash at its end, between them [`sponge_commitment`] of the keccak state.
+    /// 0 at the batch's start, the payload hash at its end, between them [`sponge_commitment`] of the keccak sponge.
     pub payload_sponge: B256,
 
     /// Bytes of the payload read so far.
@@ -289,22 +291,27 @@ impl BoundaryState {
     }
 }
 
+/// Groups of 8 bytes that keccak-256 absorbs before each permutation.
+pub const SPONGE_GROUPS: usize = 17;
+/// Elements under a [`sponge_commitment`].
+const SPONGE_ELEMENTS: usize = 14 + 1 + (SPONGE_GROUPS - 1);
+
 /// Commitment to a keccak-256 sponge in the middle of the payload.
 ///
-/// `lanes` is the 1600-bit state, lane `x + 5 y` as an integer, with the bytes of the block that is not full yet
-/// added (exclusive or) to it already. Three lanes make an element, `l0 + l1 * 2^64 + l2 * 2^128`; the digest is
-/// `H(Sponge, nine elements)`.
-pub fn sponge_commitment(lanes: &[u64; 25]) -> Fr {
-    let elements: Vec<Fr> = lanes
-        .chunks(3)
-        .map(|lanes| {
-            let mut limbs = [0; 4];
-            for (limb, lane) in limbs.iter_mut().zip(lanes) {
-                *limb = *lane;
-            }
-            Fr::from_raw(limbs)
-        })
-        .collect();
+/// `lanes` is the 1600-bit state after the last whole block of 136 bytes, lane `x + 5 y` as an integer whose byte 0 is
+/// the least significant; all zero before the first. `partial` are the payload's groups of 8 bytes after that block, as
+/// big-endian integers, at most 16. The commitment is `H(Sponge, 31 elements)`: the halves of the seven words that the
+/// state's 200 bytes and 24 zero bytes make, the number of groups, and the groups, filled up with zeros.
+pub fn sponge_commitment(lanes: &[u64; 25], partial: &[u64]) -> Fr {
+    let halves = lanes.chunks(2).map(|pair| {
+        let lane = |i: usize| pair.get(i).map_or(0, |l| u128::from(l.swap_bytes()));
+        field::from_u128(lane(0) << 64 | lane(1))
+    });
+    let mut elements: Vec<Fr> = halves.collect();
+    elements.push(Fr::ZERO);
+    elements.push(Fr::from(partial.len() as u64));
+    elements.extend(partial.iter().map(|group| Fr::from(*group)));
+    elements.resize(elements.len().max(SPONGE_ELEMENTS), Fr::ZERO);
     hash::hash(Tag::Sponge, &elements)
 }
 

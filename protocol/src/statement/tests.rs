@@ -282,17 +282,49 @@ fn boundaries_of_a_batch_have_nothing_in_progress() {
     assert_eq!(statement().end().payload_sponge, statement().payload_hash);
 }
 
+/// The elements as the documentation gives them, from the state's 200 bytes.
 #[test]
-fn every_lane_changes_the_sponge_commitment() {
+fn the_sponge_commitment_is_that_of_the_bytes() {
+    let lanes: [u64; 25] = std::array::from_fn(|i| 0x0102_0304_0506_0708 * (i as u64 + 1));
+    let mut bytes: Vec<u8> = lanes.iter().flat_map(|l| l.to_le_bytes()).collect();
+    bytes.resize(7 * 32, 0);
+    for partial in [&[][..], &[5], &[1, 0, 3], &[u64::MAX; SPONGE_GROUPS - 1]] {
+        let mut elements = vec![];
+        for word in bytes.chunks(32) {
+            let (hi, lo) = field::split_bytes(B256::from_slice(word));
+            elements.extend([hi, lo]);
+        }
+        elements.push(Fr::from(partial.len() as u64));
+        elements.extend(partial.iter().map(|g| Fr::from(*g)));
+        elements.resize(31, Fr::ZERO);
+        let expected = hash::hash(Tag::Sponge, &elements);
+        assert_eq!(sponge_commitment(&lanes, partial), expected);
+    }
+}
+
+#[test]
+fn every_part_of_a_sponge_changes_its_commitment() {
     let base = [7; 25];
-    let mut digests = vec![sponge_commitment(&base)];
+    let mut digests = vec![sponge_commitment(&base, &[7; 3])];
     for lane in 0..25 {
         for bit in [0, 63] {
             let mut lanes = base;
             lanes[lane] ^= 1 << bit;
-            digests.push(sponge_commitment(&lanes));
+            digests.push(sponge_commitment(&lanes, &[7; 3]));
         }
     }
+    for at in 0..3 {
+        for bit in [0, 63] {
+            let mut partial = [7; 3];
+            partial[at] ^= 1 << bit;
+            digests.push(sponge_commitment(&base, &partial));
+        }
+    }
+    // The number of groups counts by itself: zeros behind them are not the same as none.
+    for partial in [&[][..], &[7], &[7, 7], &[7, 7, 7, 0], &[7, 7, 7, 7], &[0]] {
+        digests.push(sponge_commitment(&base, partial));
+    }
+    digests.extend([&[0; 16][..], &[0; 17]].map(|p| sponge_commitment(&base, p)));
     digests.sort();
     assert!(digests.windows(2).all(|pair| pair[0] != pair[1]));
 }
