@@ -8,15 +8,16 @@ use crate::{
         asm::Program,
         interpreter::{self, Execution, ExecutionError},
     },
-    framework::{Machine, MachineBuilder, table::Table, trace::Trace},
+    framework::{KindId, Machine, MachineBuilder, table::Table, trace::Trace},
     hash::{self, Permutations},
     io, keccak, secp,
     tree::{self, Chain},
     witness::{SegmentInput, halves},
 };
+use protocol::BoundaryState;
 use rayon::prelude::*;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     sync::{Arc, LazyLock},
 };
 
@@ -46,6 +47,19 @@ pub struct FilledSegment {
     pub rows_by_chip: Vec<(String, usize)>,
     /// Micro-instructions executed.
     pub instructions: usize,
+    /// The boundary state after the segment.
+    pub boundary: BoundaryState,
+}
+
+/// What a segment needs, and what is left of its batch.
+#[derive(Clone, Debug)]
+pub struct MeasuredSegment {
+    /// Physical rows that the chips will use.
+    pub rows: usize,
+    /// The same by chip.
+    pub rows_by_chip: Vec<(String, usize)>,
+    /// The rest of the batch; `next.from` is the boundary state after the segment.
+    pub next: SegmentInput,
 }
 
 static MACHINE: LazyLock<MainMachine> = LazyLock::new(MainMachine::new);
@@ -85,7 +99,56 @@ impl MainMachine {
     /// # Errors
     /// [`ExecutionError`] for the first rule that does not hold: the segment cannot be proven.
     pub fn execute(&self, input: &SegmentInput) -> Result<Execution<'_>, ExecutionError> {
-        interpreter::run(Trace::new(&self.machine), &self.cpu, &self.program, input)
+        self.run(Trace::new(&self.machine), input)
+    }
+
+    fn run<'m>(
+        &'m self,
+        trace: Trace<'m>,
+        input: &SegmentInput,
+    ) -> Result<Execution<'m>, ExecutionError> {
+        interpreter::run(trace, &self.cpu, &self.program, input)
+    }
+
+    /// Runs the segment's program and counts the rows of [`Self::fill`] without filling them.
+    ///
+    /// # Errors
+    /// [`ExecutionError`] for the first rule that does not hold: the segment cannot be proven.
+    pub fn measure(&self, input: &SegmentInput) -> Result<MeasuredSegment, ExecutionError> {
+        let mut run = self.run(Trace::counting(&self.machine), input)?;
+        let permutations = self.tree(&mut run);
+        let mut rows = run.trace.rows_by_chip();
+        let mut add = |kind: KindId, n: usize| {
+            let kind = &self.machine.kinds[kind.0];
+            if let Some(chip) = rows.iter_mut().find(|r| r.0 == kind.chip()) {
+                chip.1 += n * kind.rows;
+            }
+        };
+        let requests = &run.requests;
+        let payload = requests.payload_bytes(&input.payload);
+        add(
+            self.io.groups.payload,
+            io::GroupKinds::payload_rows(payload.len()),
+        );
+        add(self.io.groups.word, requests.words.len());
+        add(self.io.item.kind, requests.reads.rows());
+        let ariths: HashSet<_> = requests.ariths.iter().collect();
+        add(self.arith.kind, ariths.len());
+        add(self.hash.full, permutations.rows());
+        for request in distinct(&requests.keccaks) {
+            for (kind, n) in self.keccak.rows(request) {
+                add(kind, n);
+            }
+        }
+        let signatures = distinct(&requests.signatures).len();
+        for (kind, n) in self.secp.rows() {
+            add(kind, n * signatures);
+        }
+        Ok(MeasuredSegment {
+            rows: rows.iter().map(|r| r.1).sum(),
+            rows_by_chip: rows,
+            next: input.following(run.boundary, &run.state),
+        })
     }
 
     /// Runs the segment's program and fills the table.
@@ -93,14 +156,20 @@ impl MainMachine {
     /// # Errors
     /// [`ExecutionError`] for the first rule that does not hold: the segment cannot be proven.
     pub fn fill(&self, input: &SegmentInput) -> Result<FilledSegment, ExecutionError> {
+        let mut run = self.execute(input)?;
+        let permutations = self.tree(&mut run);
         let Execution {
             mut trace,
             requests,
-            records,
+            boundary,
             public,
             instructions,
-        } = self.execute(input)?;
-        self.io.groups.trace_payload(&mut trace, 0, &input.payload);
+            ..
+        } = run;
+        self.hash.fill(&mut trace, &permutations);
+        let first = requests.payload.start;
+        let payload = requests.payload_bytes(&input.payload);
+        self.io.groups.trace_payload(&mut trace, first, payload);
         self.io
             .groups
             .trace_words(&mut trace, requests.words.iter().copied());
@@ -108,31 +177,16 @@ impl MainMachine {
         self.arith
             .trace(&mut trace, requests.ariths.iter().copied());
 
-        let steps = records
-            .openings()
-            .map_err(|e| ExecutionError::of_part("state tree", e))?;
-        let mut permutations = Permutations::default();
-        self.tree.fill(
-            &mut trace,
-            &mut permutations,
-            Chain::start(records.root_before()),
-            &steps,
-        );
-        for p in &requests.permutations {
-            permutations.permute(*p);
-        }
-        self.hash.fill(&mut trace, &permutations);
-
-        let digests: BTreeSet<_> = requests.keccaks.iter().copied().collect();
-        for part in self.parts(&digests, |part, request| {
+        let runs = distinct(&requests.keccaks);
+        for part in self.parts(runs, |part, request| {
             let run = requests.keccak(&input.payload, request)?;
             self.keccak.hash(part, request, &run);
             Ok(())
         }) {
             trace.append(part?);
         }
-        let signatures: BTreeSet<_> = requests.signatures.iter().copied().collect();
-        for part in self.parts(&signatures, |part, signature| {
+        let signatures = distinct(&requests.signatures);
+        for part in self.parts(signatures, |part, signature| {
             self.secp
                 .recover(part, signature)
                 .map(|_| ())
@@ -149,16 +203,31 @@ impl MainMachine {
             rows,
             rows_by_chip,
             instructions,
+            boundary,
         })
     }
 
+    /// Appends the rows of the state keys; the permutations that they and the program require.
+    fn tree(&self, run: &mut Execution<'_>) -> Permutations {
+        let mut permutations = Permutations::default();
+        self.tree.fill(
+            &mut run.trace,
+            &mut permutations,
+            Chain::start(run.state.root_before),
+            &run.state.steps,
+        );
+        for p in &run.requests.permutations {
+            permutations.permute(*p);
+        }
+        permutations
+    }
+
     /// One trace for each request, made on all cores, in the order of the requests.
-    fn parts<'a, T: Ord + Sync>(
+    fn parts<'a, T: Sync>(
         &'a self,
-        requests: &BTreeSet<T>,
+        requests: Vec<&T>,
         fill: impl Fn(&mut Trace<'a>, &T) -> Result<(), String> + Sync,
     ) -> Vec<Result<Trace<'a>, ExecutionError>> {
-        let requests: Vec<&T> = requests.iter().collect();
         requests
             .into_par_iter()
             .map(|request| {
@@ -168,6 +237,12 @@ impl MainMachine {
             })
             .collect()
     }
+}
+
+/// The requests, each once, in increasing order.
+fn distinct<T: Ord>(requests: &[T]) -> Vec<&T> {
+    let distinct: BTreeSet<&T> = requests.iter().collect();
+    distinct.into_iter().collect()
 }
 
 #[cfg(test)]

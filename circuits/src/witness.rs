@@ -1,18 +1,18 @@
 //! A segment's input, and what its execution asks of the chips.
 
-use crate::{
-    Fr, arith,
-    framework::pow2,
-    io, keccak, secp,
-    tree::{Record, Step},
-};
+mod records;
+
+pub use records::StateChange;
+pub(crate) use records::{RecordUse, Records};
+
+use crate::{Fr, arith, framework::pow2, io, keccak, secp};
 use alloy_primitives::{Address, B256, U256};
 use ff::Field;
-use protocol::{
-    Account, BatchStatement, BlockHeader, BoundaryState, field,
-    tree::{self, Change, MemoryStore},
+use protocol::{Account, BatchStatement, BlockHeader, BoundaryState, field, tree::MemoryStore};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Range,
 };
-use std::collections::{BTreeMap, HashMap};
 
 /// A 256-bit word as two halves, high first.
 pub fn halves(v: U256) -> [Fr; 2] {
@@ -32,6 +32,15 @@ pub fn field_modulus() -> U256 {
     field::to_word(&-Fr::ONE) + U256::from(1)
 }
 
+/// Where a batch is cut: at the first moment at which this block is open with so many transactions to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cut {
+    /// Number of the open block.
+    pub block: u64,
+    /// Its transactions that the next segment executes; with 0, that one closes the block.
+    pub left: u64,
+}
+
 /// Everything that a segment's witness is made from.
 #[derive(Clone, Debug)]
 pub struct SegmentInput {
@@ -41,9 +50,11 @@ pub struct SegmentInput {
     pub batch_hash: B256,
     /// Boundary state before.
     pub from: BoundaryState,
-    /// Boundary state after.
-    pub to: BoundaryState,
-    /// Header of the last closed block before the segment.
+    /// Boundary state after, if it is known already: the run fails if it ends in another.
+    pub to: Option<BoundaryState>,
+    /// Where the segment ends; without it, where the batch does.
+    pub cut: Option<Cut>,
+    /// Header of the last closed block before the batch. A segment that goes on in a block does not look at it.
     pub parent: BlockHeader,
     /// The batch's payload.
     pub payload: Vec<u8>,
@@ -69,7 +80,8 @@ impl SegmentInput {
             chain_id: statement.chain_id,
             batch_hash: statement.hash(),
             from: statement.start(parent.timestamp),
-            to: statement.end(),
+            to: Some(statement.end()),
+            cut: None,
             parent,
             payload,
             accounts,
@@ -78,154 +90,37 @@ impl SegmentInput {
         }
     }
 
-    /// The segment hash, whose halves are the public values.
-    pub fn public_input(&self) -> B256 {
+    /// The same segment, but ending at `cut`.
+    pub fn until(&self, cut: Cut) -> Self {
+        Self {
+            cut: Some(cut),
+            to: None,
+            ..self.clone()
+        }
+    }
+
+    /// The rest of the batch after this segment, which ended in `boundary` and changed the state as `change` says.
+    pub fn following(&self, boundary: BoundaryState, change: &StateChange) -> Self {
+        let mut next = Self {
+            from: boundary,
+            to: None,
+            cut: None,
+            ..self.clone()
+        };
+        next.accounts.extend(&change.accounts);
+        next.storage.extend(&change.storage);
+        next.nodes.merge(change.nodes.clone());
+        next
+    }
+
+    /// The segment hash if it ends in `to`; its halves are the public values.
+    pub fn public_input(&self, to: &BoundaryState) -> B256 {
         protocol::statement::segment_hash(
             self.chain_id,
             self.batch_hash,
             self.from.hash(),
-            self.to.hash(),
+            to.hash(),
         )
-    }
-}
-
-/// An account while the segment runs.
-#[derive(Clone, Copy, Debug)]
-pub struct RecordUse {
-    /// Its record now.
-    pub record: Account,
-    /// Transaction that last touched it.
-    pub touched: u64,
-    /// Transaction that created it.
-    pub created: u64,
-    /// When its token was made.
-    pub time: u64,
-}
-
-/// A slot while the segment runs.
-#[derive(Clone, Copy, Debug)]
-pub struct SlotUse {
-    /// Its word now.
-    pub value: U256,
-    /// Its word at the start of the transaction.
-    pub original: U256,
-    /// Transaction that last touched it.
-    pub touched: u64,
-    /// When its token was made.
-    pub time: u64,
-}
-
-/// Accounts and slots that a segment used.
-#[derive(Clone, Debug)]
-pub struct Records {
-    root: Fr,
-    nodes: MemoryStore,
-    known_accounts: BTreeMap<Address, Account>,
-    known_slots: BTreeMap<(Address, U256), U256>,
-    accounts: BTreeMap<Address, RecordUse>,
-    slots: BTreeMap<(Address, U256), SlotUse>,
-}
-
-impl Records {
-    pub(crate) fn new(input: &SegmentInput) -> Self {
-        Self {
-            root: field::from_bytes(input.from.state_root).unwrap_or(Fr::ZERO),
-            nodes: input.nodes.clone(),
-            known_accounts: input.accounts.clone(),
-            known_slots: input.storage.clone(),
-            accounts: BTreeMap::new(),
-            slots: BTreeMap::new(),
-        }
-    }
-
-    pub(crate) fn account(&mut self, address: Address) -> Result<&mut RecordUse, String> {
-        let known = self.known_accounts.get(&address).copied();
-        match self.accounts.entry(address) {
-            std::collections::btree_map::Entry::Occupied(e) => Ok(e.into_mut()),
-            std::collections::btree_map::Entry::Vacant(e) => {
-                let record = known.ok_or_else(|| format!("the witness lacks account {address}"))?;
-                Ok(e.insert(RecordUse {
-                    record,
-                    touched: 0,
-                    created: 0,
-                    time: 0,
-                }))
-            }
-        }
-    }
-
-    pub(crate) fn slot(&mut self, address: Address, slot: U256) -> Result<&mut SlotUse, String> {
-        let known = self.known_slots.get(&(address, slot)).copied();
-        match self.slots.entry((address, slot)) {
-            std::collections::btree_map::Entry::Occupied(e) => Ok(e.into_mut()),
-            std::collections::btree_map::Entry::Vacant(e) => {
-                let value =
-                    known.ok_or_else(|| format!("the witness lacks slot {slot} of {address}"))?;
-                Ok(e.insert(SlotUse {
-                    value,
-                    original: value,
-                    touched: 0,
-                    time: 0,
-                }))
-            }
-        }
-    }
-
-    /// The used keys with their last tokens, in increasing order of keys.
-    fn keys(&self) -> Vec<(Change, Record)> {
-        let accounts = self.accounts.iter().map(|(address, last)| {
-            let before = self
-                .known_accounts
-                .get(address)
-                .copied()
-                .unwrap_or_default();
-            let marks = [last.touched, last.created, last.time];
-            Record::account(*address, &before, &last.record, marks)
-        });
-        let slots = self.slots.iter().map(|((address, slot), last)| {
-            let before = self
-                .known_slots
-                .get(&(*address, *slot))
-                .copied()
-                .unwrap_or_default();
-            let marks = [last.touched, last.time];
-            Record::storage(*address, *slot, before, last.value, last.original, marks)
-        });
-        let mut keys: Vec<_> = accounts.chain(slots).map(|r| (r.change(), r)).collect();
-        keys.sort_by_key(|k| k.0.0);
-        keys
-    }
-
-    /// The openings of the used keys, in increasing order of keys.
-    ///
-    /// # Errors
-    /// A sentence when the witness lacks a node or contradicts itself.
-    pub fn openings(&self) -> Result<Vec<Step>, String> {
-        let (changes, records): (Vec<_>, Vec<_>) = self.keys().into_iter().unzip();
-        let accesses = tree::open(&self.nodes, self.root, &changes).map_err(|e| e.to_string())?;
-        Ok(records
-            .into_iter()
-            .zip(accesses)
-            .map(|(record, access)| Step { record, access })
-            .collect())
-    }
-
-    /// The state root before the segment.
-    pub fn root_before(&self) -> Fr {
-        self.root
-    }
-
-    pub(crate) fn root_after(&self) -> Result<Fr, String> {
-        Ok(self
-            .openings()?
-            .last()
-            .map_or(self.root, |s| s.access.new_root))
-    }
-
-    /// The last token of the chain of roots: number of keys and last key.
-    pub(crate) fn chain_end(&self) -> (u64, Fr) {
-        let keys = self.keys();
-        (keys.len() as u64, keys.last().map_or(Fr::ZERO, |k| k.0.0))
     }
 }
 
@@ -244,6 +139,8 @@ pub struct Requests {
     pub permutations: Vec<[Fr; 3]>,
     /// Words written to byte streams.
     pub words: Vec<io::Word>,
+    /// Groups of the payload that are read or hashed.
+    pub payload: Range<u64>,
     streams: HashMap<u64, Vec<u8>>,
     pub(crate) last_payload_byte: u64,
 }
@@ -254,6 +151,19 @@ impl Requests {
             reads: io::Reads::new(payload),
             ..Self::default()
         }
+    }
+
+    /// The bytes of the groups in `payload`.
+    pub(crate) fn payload_bytes<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
+        let byte = |g: u64| usize::try_from(g.saturating_mul(8)).unwrap_or(usize::MAX);
+        let end = byte(self.payload.end).min(payload.len());
+        payload
+            .get(byte(self.payload.start)..end)
+            .unwrap_or_default()
+    }
+    /// The payload is used up to group `end`.
+    pub(crate) fn reach(&mut self, end: u64) {
+        self.payload.end = self.payload.end.max(end);
     }
 
     pub(crate) fn write(&mut self, stream: u64, index: u64, word: U256) {

@@ -63,6 +63,9 @@ pub(crate) struct Global {
         value_name = "LABEL"
     )]
     pub(crate) srs: Option<String>,
+    /// A segment has 2^K rows at most; without it, as many as the free memory allows. Larger batches become more segments.
+    #[arg(long, global = true, help_heading = "Proving", env = "HALLMARK_MAX_K", value_name = "K", value_parser = clap::value_parser!(u32).range(15..=20))]
+    pub(crate) max_k: Option<u32>,
 }
 
 /// The commands.
@@ -158,6 +161,14 @@ pub(crate) struct DevArgs {
         help_heading = "Proving"
     )]
     pub(crate) batch_transactions: u64,
+    /// Rows that a batch may have over all its segments, by estimate: seal it before it has more.
+    #[arg(
+        long,
+        default_value_t = 1 << 22,
+        env = "HALLMARK_BATCH_ROWS",
+        help_heading = "Proving"
+    )]
+    pub(crate) batch_rows: u64,
     /// Do not prove: batches stay sealed, and nothing is final.
     #[arg(long, env = "HALLMARK_NO_PROVE", help_heading = "Proving", value_parser = BoolishValueParser::new())]
     pub(crate) no_prove: bool,

@@ -1,4 +1,4 @@
-//! From a batch to proofs: witness, table, shape, keys, proofs.
+//! From a batch to proofs: witness, segments, tables, keys, proofs.
 //!
 //! The functions that make keys and proofs are not generic: the proving library is compiled once, here.
 
@@ -24,7 +24,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 /// The smallest and the largest shape: rows as powers of two.
 pub const SHAPES: std::ops::RangeInclusive<u32> = 15..=20;
 
-/// One segment of a batch, filled, with the shape that holds it.
+/// One segment of a batch, with the shape that holds it.
 #[derive(Clone, Debug)]
 pub struct PlannedSegment {
     /// The shape has 2^k rows.
@@ -35,11 +35,24 @@ pub struct PlannedSegment {
     pub rows: usize,
     /// The same by chip.
     pub rows_by_chip: Vec<(String, usize)>,
-    /// The filled table.
-    pub table: Arc<Table>,
+    /// The public values.
+    pub public: [circuits::Fr; 2],
+    /// What its table is made from.
+    pub input: Arc<SegmentInput>,
 }
 
-/// Input of the batch's only segment.
+impl PlannedSegment {
+    /// The filled table.
+    ///
+    /// # Errors
+    /// A sentence when the segment breaks a rule; a planned one does not.
+    pub fn table(&self) -> Result<Table, String> {
+        let filled = MainMachine::get().fill(&self.input);
+        filled.map(|f| f.table).map_err(|e| e.to_string())
+    }
+}
+
+/// The batch's input in one segment.
 ///
 /// # Errors
 /// When a tree node of the witness is damaged.
@@ -56,35 +69,6 @@ pub fn segment_input(witness: &BatchWitness) -> Result<SegmentInput> {
             .collect(),
         witness.tree()?,
     ))
-}
-
-/// Executes the batch in the machine and chooses the smallest shape that holds it.
-///
-/// # Errors
-/// When the batch breaks a rule (it says which), or needs more rows than the largest shape has.
-pub fn plan(witness: &BatchWitness) -> Result<Vec<PlannedSegment>> {
-    witness.check()?;
-    let number = witness.statement.batch_number;
-    let input = segment_input(witness)?;
-    let machine = MainMachine::get();
-    let filled = machine
-        .fill(&input)
-        .map_err(|e| eyre!("batch {number} cannot be proven: {e}"))?;
-    let k = shape(filled.rows).ok_or_else(|| {
-        eyre!(
-            "batch {number} needs {} rows, and the largest shape, 2^{}, holds {}: seal smaller batches",
-            filled.rows,
-            SHAPES.end(),
-            capacity(*SHAPES.end())
-        )
-    })?;
-    Ok(vec![PlannedSegment {
-        k,
-        end: input.to.hash(),
-        rows: filled.rows,
-        rows_by_chip: filled.rows_by_chip,
-        table: Arc::new(filled.table),
-    }])
 }
 
 /// Rows that the chips may fill in a table of 2^`k` rows.
@@ -104,9 +88,21 @@ pub fn provability() -> TransfersOnly {
     }
 }
 
-/// The smallest shape that holds `rows` rows.
-pub fn shape(rows: usize) -> Option<u32> {
-    SHAPES.clone().find(|k| capacity(*k) >= rows)
+/// The largest shape to prove in: the setting, or without one the largest whose estimated memory is free.
+pub fn largest_shape(prover: &Prover, setting: Option<u32>) -> u32 {
+    let fits = |k: &u32| prover.budget(&blank(*k)).check().is_ok();
+    setting
+        .or_else(|| SHAPES.rev().find(fits))
+        .unwrap_or(*SHAPES.start())
+}
+
+/// Rows of the batch in one segment, which may be more than any shape holds.
+///
+/// # Errors
+/// When the batch breaks a rule.
+pub fn whole_rows(witness: &BatchWitness) -> Result<usize> {
+    let measured = MainMachine::get().measure(&segment_input(witness)?);
+    Ok(measured.map_err(|e| eyre!("{e}"))?.rows)
 }
 
 /// Rows of all segments.
@@ -123,14 +119,33 @@ pub fn rows_by_chip(segments: &[PlannedSegment]) -> BTreeMap<String, usize> {
     sums
 }
 
-/// Checks every relation and bus of the filled tables without a proof; what does not hold, ten failures a segment at most.
-pub fn check(segments: &[PlannedSegment]) -> Vec<Failure> {
-    let machine = &MainMachine::get().machine;
-    segments
+/// The plan in a line.
+pub fn describe(segments: &[PlannedSegment]) -> String {
+    let each: Vec<_> = segments
         .iter()
-        .filter_map(|s| checker::check(machine, &s.table, 10).err())
-        .flatten()
-        .collect()
+        .map(|s| format!("{} rows in 2^{}", s.rows, s.k))
+        .collect();
+    let s = if segments.len() == 1 { "" } else { "s" };
+    format!("{} segment{s}: {}", segments.len(), each.join(", "))
+}
+
+/// Checks every relation and bus of the segments' tables without a proof, one after the other; what does not hold, ten failures a
+/// segment at most.
+///
+/// # Errors
+/// When a table cannot be filled.
+pub fn check(segments: &[PlannedSegment]) -> Result<Vec<Failure>> {
+    let machine = &MainMachine::get().machine;
+    let mut failures = vec![];
+    for s in segments {
+        let table = s.table().map_err(|e| eyre!(e))?;
+        failures.extend(
+            checker::check(machine, &table, 10)
+                .err()
+                .unwrap_or_default(),
+        );
+    }
+    Ok(failures)
 }
 
 /// The circuit of 2^`k` rows without a witness.
@@ -195,7 +210,7 @@ pub fn prove(
     witness: &BatchWitness,
     segments: &[PlannedSegment],
     store: &Path,
-    announce: &dyn Fn(&Budget),
+    announce: &dyn Fn(SegmentId, &Budget),
     progress: &dyn Progress,
 ) -> Result<Vec<ProvenSegment>> {
     let batch = witness.statement.batch_number;
@@ -204,7 +219,7 @@ pub fn prove(
         .iter()
         .zip(0u32..)
         .map(|(s, index)| {
-            let (table, k) = (s.table.clone(), s.k);
+            let (segment, k) = (s.clone(), s.k);
             Segment {
                 id: SegmentId {
                     batch,
@@ -212,20 +227,21 @@ pub fn prove(
                     count,
                 },
                 blank: blank(k),
-                public: table.instance.to_vec(),
+                public: s.public.to_vec(),
                 metadata: s.end.to_vec(),
                 rows_used: Some(s.rows as u64),
                 build: Box::new(move || {
                     let machine = MainMachine::get().machine.clone();
+                    let table = Arc::new(segment.table()?);
                     Ok(MachineCircuit::with_table(machine, k, table))
                 }),
             }
         })
         .collect();
-    let announce = |_: SegmentId, budget: &Budget| {
+    let announce = |id: SegmentId, budget: &Budget| {
         let mut budget = budget.clone();
         budget.l1_gas = l1_gas();
-        announce(&budget);
+        announce(id, &budget);
     };
     prover
         .prove_segments(jobs, store, &announce, progress)

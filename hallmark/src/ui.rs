@@ -1,7 +1,7 @@
 //! What the user sees while something long runs: progress bars on a terminal, plain lines elsewhere, on standard error.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use prover::{Progress, Update};
+use prover::{Budget, Progress, SegmentId, Update};
 use std::{
     io::IsTerminal,
     sync::{Mutex, PoisonError},
@@ -35,6 +35,15 @@ impl Ui {
             last: Mutex::new(None),
             started: Instant::now(),
         }
+    }
+
+    /// Shows what the proof of a segment will cost.
+    pub(crate) fn budget(&self, id: SegmentId, budget: &Budget) {
+        let of = match id.count {
+            1 => String::new(),
+            n => format!(" of segment {} of {n}", id.index.saturating_add(1)),
+        };
+        self.say(format!("budget{of}: {budget}"));
     }
 
     /// Seconds since the command began.

@@ -294,7 +294,7 @@ impl BoundaryState {
 /// Groups of 8 bytes that keccak-256 absorbs before each permutation.
 pub const SPONGE_GROUPS: usize = 17;
 /// Elements under a [`sponge_commitment`].
-const SPONGE_ELEMENTS: usize = 14 + 1 + (SPONGE_GROUPS - 1);
+pub const SPONGE_ELEMENTS: usize = 14 + 1 + (SPONGE_GROUPS - 1);
 
 /// Commitment to a keccak-256 sponge in the middle of the payload.
 ///

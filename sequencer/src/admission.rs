@@ -62,7 +62,7 @@ pub(crate) struct StateRules<'a> {
     pub(crate) limits: &'a PoolLimits,
     /// What the prover can prove.
     pub(crate) check: &'a dyn ProvabilityCheck,
-    /// Most rows of a batch.
+    /// Most rows of a segment, or of a batch if these are fewer.
     pub(crate) max_rows: u64,
 }
 

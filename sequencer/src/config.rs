@@ -30,6 +30,8 @@ pub struct SealPolicy {
     pub max_payload_bytes: usize,
     /// Rows that a batch may have over all its segments.
     pub max_rows: u64,
+    /// Rows that a segment may have: a batch is cut between transactions, so each must fit one with its block.
+    pub max_segment_rows: u64,
 }
 
 impl Default for SealPolicy {
@@ -40,6 +42,7 @@ impl Default for SealPolicy {
             max_age: None,
             max_payload_bytes: protocol::payload::MAX_PAYLOAD_BYTES,
             max_rows: 1 << 22,
+            max_segment_rows: 1 << 20,
         }
     }
 }

@@ -214,14 +214,14 @@ pub enum Unprovable {
         "the sender {0} delegates to code (EIP-7702), and this version proves accounts without code only"
     )]
     SenderDelegates(Address),
-    /// More rows than a batch can hold.
+    /// More rows than one segment of a batch can hold.
     #[error(
-        "it needs {rows} rows with its block, and a batch holds {max}; split it into smaller transactions"
+        "it needs {rows} rows with its block, and a proof holds {max}; split it into smaller transactions"
     )]
     TooManyRows {
         /// Rows of a batch with this transaction alone.
         rows: u64,
-        /// Rows that a batch holds.
+        /// Rows that a segment holds, or that a batch may have if these are fewer.
         max: u64,
     },
     /// Any other reason, in a sentence.

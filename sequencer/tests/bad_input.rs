@@ -485,7 +485,7 @@ fn pool_rules() {
     let large = signed(3, |t| {
         (t.input, t.gas_limit) = (vec![0; 2_000].into(), 100_000)
     });
-    server.refuse(&large, -32004, "unprovable", "a batch holds 25000");
+    server.refuse(&large, -32004, "unprovable", "a proof holds 25000");
     // Two transactions, their block and their batch take all 25,000 rows.
     assert_eq!(server.node.build_block().unwrap().transactions, 2);
     assert_eq!(server.node.latest_batch().unwrap(), 1);

@@ -70,7 +70,7 @@ pub fn node(directory: &Path) -> Result<Node> {
         block_production: BlockProduction::Manual,
         seal: SealPolicy {
             max_age: None,
-            max_rows: pipeline::capacity(*pipeline::SHAPES.end()) as u64,
+            max_segment_rows: pipeline::capacity(*pipeline::SHAPES.end()) as u64,
             ..SealPolicy::default()
         },
         ..Config::default()

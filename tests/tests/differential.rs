@@ -9,7 +9,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use circuits::machine::MainMachine;
-use hallmark::pipeline;
+use hallmark::{pipeline, plan};
 use proptest::{prelude::*, test_runner::Config};
 use sequencer::{BatchWitness, Node};
 use tests::{BASE_FEE, CHAIN_ID, COINBASE, FUNDED, key, node, sign};
@@ -167,11 +167,13 @@ proptest! {
             .sum();
         // A transaction that became invalid by one before it is dropped, never one more.
         prop_assert!(included <= accepted);
-        let segments = pipeline::plan(&witness).map_err(|e| TestCaseError::fail(e.to_string()))?;
-        let failures = pipeline::check(&segments);
+        let largest = *pipeline::SHAPES.end();
+        let segments =
+            plan::plan(&witness, largest).map_err(|e| TestCaseError::fail(e.to_string()))?;
+        let failures = pipeline::check(&segments).unwrap();
         prop_assert!(failures.is_empty(), "{}", failures[0]);
         // The roots and the block hash of `revm`'s side are in the statement, so in the public values.
-        prop_assert_eq!(segments[0].table.instance, pipeline::public_values(&witness));
+        prop_assert_eq!(segments[0].public, pipeline::public_values(&witness));
         // The sequencer's capacity check never promises too little.
         let bound = node.batch(1).unwrap().rows + pipeline::provability().batch_rows;
         prop_assert!(bound >= pipeline::rows(&segments) as u64);
@@ -191,13 +193,13 @@ proptest! {
         let honest = pipeline::segment_input(&witness).unwrap();
         prop_assert!(machine.execute(&honest).is_ok());
         let mut root = honest.clone();
-        root.to.state_root.0[byte] ^= 1;
+        root.to.as_mut().unwrap().state_root.0[byte] ^= 1;
         let mut tip = honest.clone();
-        tip.to.tip_hash.0[byte] ^= 1;
+        tip.to.as_mut().unwrap().tip_hash.0[byte] ^= 1;
         let mut number = honest.clone();
-        number.to.block_number += 1;
+        number.to.as_mut().unwrap().block_number += 1;
         let mut time = honest;
-        time.to.block_timestamp += 1;
+        time.to.as_mut().unwrap().block_timestamp += 1;
         for wrong in [root, tip, number, time] {
             prop_assert!(machine.execute(&wrong).is_err());
         }

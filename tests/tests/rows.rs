@@ -73,7 +73,7 @@ fn rows(blocks: &[&[Bytes]]) -> (usize, usize) {
     }
     let bound = node.seal_batch().unwrap().unwrap().rows + pipeline::provability().batch_rows;
     let witness = node.batch_witness(1).unwrap();
-    let rows = pipeline::rows(&pipeline::plan(&witness).unwrap());
+    let rows = pipeline::whole_rows(&witness).unwrap();
     println!("{rows} rows, bound {bound}");
     assert!(rows <= bound as usize, "{rows} rows, bound {bound}");
     (rows, bound as usize)

@@ -3,6 +3,7 @@
 use super::{
     interpreter::View,
     isa::{Op, STATE_MARK, StateOp, Word},
+    program::SegmentVars,
 };
 use crate::Fr;
 use alloy_primitives::U256;
@@ -42,8 +43,8 @@ impl From<Fr> for Source {
 #[derive(Clone, Copy, Debug)]
 pub struct Label(usize);
 
-/// Computes the word that a hint supplies.
-pub type HintFn = Arc<dyn Fn(&View<'_>) -> U256 + Send + Sync>;
+/// Computes the word that a hint supplies, or says why there is none.
+pub type HintFn = Arc<dyn Fn(&View<'_>) -> Result<U256, String> + Send + Sync>;
 /// Decides a jump that the prover may take.
 pub type ChoiceFn = Arc<dyn Fn(&View<'_>) -> bool + Send + Sync>;
 
@@ -57,6 +58,7 @@ pub enum Choice {
 }
 
 /// An assembled program.
+#[derive(Clone)]
 pub struct Program {
     /// ROM words by address.
     pub words: Vec<Word>,
@@ -66,6 +68,8 @@ pub struct Program {
     pub names: Vec<String>,
     /// What each instruction is for, by address of the first one it stands for.
     pub notes: BTreeMap<u64, String>,
+    /// From which address on the words of the boundary state after the segment are in place, and where they are.
+    pub boundary: (u64, SegmentVars),
 }
 
 /// Collects words; jumps are resolved at the end.
@@ -284,6 +288,14 @@ impl Asm {
     }
     /// `d =` any word; the witness takes it from `f`.
     pub fn hint(&mut self, d: Var, f: impl Fn(&View<'_>) -> U256 + Send + Sync + 'static) {
+        self.try_hint(d, move |v| Ok(f(v)));
+    }
+    /// The same, where `f` may find that there is no such word.
+    pub fn try_hint(
+        &mut self,
+        d: Var,
+        f: impl Fn(&View<'_>) -> Result<U256, String> + Send + Sync + 'static,
+    ) {
         self.choice(Choice::Word(Arc::new(f)));
         self.emit(
             &[Op::Hint],
@@ -582,8 +594,9 @@ impl Asm {
         self.emit_state(&[StateOp::PayloadEnd], Operands::default());
     }
 
-    /// Resolves the jumps.
-    pub fn assemble(mut self) -> Program {
+    /// Resolves the jumps. `boundary` is where the boundary state after the segment is in place, in `vars`.
+    pub fn assemble(mut self, boundary: Label, vars: SegmentVars) -> Program {
+        let boundary = self.labels[boundary.0].expect("each label is placed");
         for (at, l) in &self.jumps {
             let to = self.labels[l.0].expect("each label is placed");
             assert_ne!(to, 0, "the first instruction is only for the start row");
@@ -594,6 +607,7 @@ impl Asm {
             choices: self.choices,
             names: self.names,
             notes: self.notes,
+            boundary: (boundary, vars),
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{
     chain_choices,
     columns::{Age, Common, WordCells},
     isa::{FIRST_CLOCK, FIRST_UPC, Op, StateOp, TICKS, Word},
+    program::boundary_state,
     record_choices, service_choices,
 };
 use crate::{
@@ -18,11 +19,12 @@ use crate::{
         trace::{Row, Trace},
     },
     io, keccak, secp,
-    witness::{RecordUse, Records, Requests, SegmentInput, from_halves, halves, join},
+    witness::{RecordUse, Records, Requests, SegmentInput, StateChange, from_halves, halves, join},
 };
 use alloy_primitives::{Address, B256, U256};
 use ff::Field;
-use protocol::{field, poseidon2};
+use protocol::{BoundaryState, field, poseidon2};
+use std::{cell::OnceCell, ops::Range};
 
 /// Why the program cannot run to its end: the segment cannot be proven.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,12 +84,12 @@ impl<'a> View<'a> {
         let at: usize = self.word(v).try_into().unwrap_or(usize::MAX);
         self.run.input.payload.get(at).copied().unwrap_or(0)
     }
-    /// The state root after all changes so far.
-    pub fn final_root(&self) -> U256 {
-        self.run
-            .records
-            .root_after()
-            .map_or(U256::ZERO, |r| field::to_word(&r))
+    /// The state root after the segment; no record may be used after it was asked for.
+    ///
+    /// # Errors
+    /// A sentence when the witness lacks a node of the tree.
+    pub fn final_root(&self) -> Result<U256, String> {
+        self.run.closed().map(|c| field::to_word(&c.root_after))
     }
 }
 
@@ -97,8 +99,10 @@ pub struct Execution<'m> {
     pub trace: Trace<'m>,
     /// What it asked of the other chips.
     pub requests: Requests,
-    /// The records that it used, with their last times.
-    pub records: Records,
+    /// What it did to the state.
+    pub state: StateChange,
+    /// The boundary state after it.
+    pub boundary: BoundaryState,
     /// The public input that the program computed.
     pub public: U256,
     /// Instructions executed.
@@ -108,9 +112,13 @@ pub struct Execution<'m> {
 struct Run<'a> {
     input: &'a SegmentInput,
     memory: Vec<Option<Scratch>>,
-    records: Records,
+    records: Records<'a>,
     requests: Requests,
     clock: u64,
+    /// The records' openings, once the state root after is asked for.
+    closed: OnceCell<Result<StateChange, String>>,
+    /// The last key that was recovered.
+    recovered: Option<(secp::Signature, secp::PublicKey)>,
 }
 
 /// One instruction's operands while it runs.
@@ -171,10 +179,20 @@ pub fn run<'m>(
         records: Records::new(input),
         requests: Requests::new(input.payload.clone()),
         clock: FIRST_CLOCK,
+        closed: OnceCell::new(),
+        recovered: None,
     };
-    let public = input.public_input();
+    let (complete, vars) = &program.boundary;
+    let (mut boundary, mut public) = (BoundaryState::default(), U256::ZERO);
     let (mut upc, mut instructions) = (FIRST_UPC, 0);
     loop {
+        if upc == *complete {
+            boundary = boundary_state(&View { run: &run }, vars);
+            public = input
+                .public_input(input.to.as_ref().unwrap_or(&boundary))
+                .into();
+            run.publish(&mut trace, chip, vars.public, public);
+        }
         let fail = |run: &Run<'_>, reason: String| ExecutionError {
             upc,
             part: program
@@ -191,7 +209,7 @@ pub fn run<'m>(
             .ok_or_else(|| fail(&run, "the program ran past its end".into()))?;
         instructions += 1;
         let next = if word.is_state() {
-            run.state(&mut trace, chip, word, upc, public)
+            run.state(&mut trace, chip, word, upc)
                 .map_err(|e| fail(&run, e))?;
             Some(upc + 1)
         } else {
@@ -204,11 +222,14 @@ pub fn run<'m>(
             None => break,
         }
     }
+    let closed = run.closed.into_inner();
+    let state = closed.unwrap_or_else(|| run.records.close());
     Ok(Execution {
         trace,
         requests: run.requests,
-        records: run.records,
-        public: public.into(),
+        state: state.map_err(|e| ExecutionError::of_part("state tree", e))?,
+        boundary,
+        public,
         instructions,
     })
 }
@@ -224,6 +245,21 @@ fn set_word(row: &mut Row<'_>, cells: WordCells, (hi, lo): (Fr, Fr)) {
 }
 
 impl Run<'_> {
+    fn closed(&self) -> Result<&StateChange, String> {
+        let closed = self.closed.get_or_init(|| self.records.close());
+        closed.as_ref().map_err(Clone::clone)
+    }
+
+    /// Gives the first instruction's word, which nothing has read so far, its value.
+    fn publish(&mut self, trace: &mut Trace<'_>, chip: &CpuChip, at: Var, public: U256) {
+        let [hi, lo] = halves(public);
+        if let Some(word) = &mut self.memory[usize::from(at.0)] {
+            (word.hi, word.lo) = (hi, lo);
+        }
+        let cells = chip.state_cells.common.d;
+        trace.row_mut(0).set(cells.hi, hi).set(cells.lo, lo);
+    }
+
     fn live(&mut self, address: u16) -> Result<&mut Scratch, String> {
         self.memory[usize::from(address)]
             .as_mut()
@@ -302,10 +338,11 @@ impl Run<'_> {
         choice: Option<&Choice>,
     ) -> Result<Option<u64>, String> {
         let cells = &chip.op_cells;
-        let chosen = choice.map(|c| match c {
-            Choice::Word(f) => f(&View { run: self }),
-            Choice::Jump(f) => U256::from(u8::from(f(&View { run: self }))),
-        });
+        let chosen = match choice {
+            Some(Choice::Word(f)) => Some(f(&View { run: self })?),
+            Some(Choice::Jump(f)) => Some(U256::from(u8::from(f(&View { run: self })))),
+            None => None,
+        };
         let mut row = trace.push(chip.op);
         for (i, cell) in cells.controls.iter().enumerate() {
             row.set(*cell, w.controls >> i & 1);
@@ -442,6 +479,9 @@ impl Run<'_> {
             };
             let run = self.requests.keccak(&self.input.payload, &request)?;
             o.d = word(run.digest.into());
+            if stream == 0 {
+                self.requests.reach(start + length.div_ceil(8));
+            }
             self.requests.keccaks.push(request);
         } else if has(Op::KeyX) || has(Op::KeyY) {
             let signature = secp::Signature {
@@ -450,8 +490,11 @@ impl Run<'_> {
                 s: s.c(),
                 odd: s.imm == Fr::ONE,
             };
-            let secp::PublicKey { x, y } =
-                recover(&signature).ok_or("the signature is no signature of any key")?;
+            let secp::PublicKey { x, y } = match self.recovered {
+                Some((of, key)) if of == signature => key,
+                _ => recover(&signature).ok_or("the signature is no signature of any key")?,
+            };
+            self.recovered = Some((signature, secp::PublicKey { x, y }));
             let (wanted, other) = if has(Op::KeyX) { (x, y) } else { (y, x) };
             o.d = word(wanted);
             let (hi, lo) = word(other);
@@ -540,6 +583,7 @@ impl Run<'_> {
             .get(at..)
             .filter(|b| !b.is_empty())
             .ok_or("the payload ends here")?;
+        self.requests.reach(index + 1);
         let mut group = [0; 8];
         for (to, b) in group.iter_mut().zip(bytes) {
             *to = *b;
@@ -553,7 +597,6 @@ impl Run<'_> {
         chip: &CpuChip,
         w: &Word,
         upc: u64,
-        public: B256,
     ) -> Result<(), String> {
         let cells = &chip.state_cells;
         let has = |op| w.has_state(op);
@@ -566,10 +609,7 @@ impl Run<'_> {
         let now = self.clock + 2;
         let mut d = (Fr::ZERO, Fr::ZERO);
         let joined = join(a.0, a.1);
-        if has(StateOp::Public) {
-            let [hi, lo] = halves(public.into());
-            d = (hi, lo);
-        } else if has(StateOp::Clock) {
+        if has(StateOp::Clock) {
             d.1 = Fr::from(self.clock);
         } else if has(StateOp::Account) {
             let address = Address::from_word(B256::from(from_halves(a.0, a.1)));
@@ -654,15 +694,16 @@ impl Run<'_> {
         } else if has(StateOp::TreeBegin) {
             row.set_all(&cells.chain, [Fr::ZERO, joined, Fr::ZERO]);
         } else if has(StateOp::TreeEnd) {
-            let (count, key) = self.records.chain_end();
+            let (count, key) = self.closed()?.chain_end();
             row.set_all(&cells.chain, [Fr::from(count), joined, key]);
         } else if has(StateOp::PayloadBegin) {
             row.set(cells.chain[0], a.1);
+            let first = small(a.1)?;
+            self.requests.payload = first..first;
         } else if has(StateOp::PayloadEnd) {
-            row.set(
-                cells.chain[0],
-                io::GroupKinds::payload_end(0, self.input.payload.len()),
-            );
+            let Range { start, end } = self.requests.payload;
+            let bytes = io::GROUP_BYTES * end.saturating_sub(start) as usize;
+            row.set(cells.chain[0], io::GroupKinds::payload_end(start, bytes));
         }
         for (op, bus, made) in chain_choices(&chip.buses) {
             if has(op) {

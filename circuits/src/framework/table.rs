@@ -80,19 +80,23 @@ impl Table {
     }
     /// Rows used, the lead-in not counted, by chip name, in the order of the machine's kinds.
     pub fn rows_by_chip(&self, machine: &Machine) -> Vec<(String, usize)> {
-        let mut rows: Vec<(String, usize)> = vec![];
-        for (i, k) in machine.kinds.iter().enumerate().skip(1) {
-            let n = k.rows
-                * self
-                    .heads
-                    .iter()
-                    .filter(|h| usize::from(**h) == i + 1)
-                    .count();
-            match rows.iter_mut().find(|r| r.0 == k.chip()) {
-                Some(r) => r.1 += n,
-                None => rows.push((k.chip().into(), n)),
-            }
-        }
-        rows
+        rows_by_chip(machine, &self.heads)
     }
+}
+
+/// Rows by chip name, in the order of the machine's kinds; `heads` holds a kind's number plus 1 on each head row.
+pub(super) fn rows_by_chip(machine: &Machine, heads: &[u8]) -> Vec<(String, usize)> {
+    let mut of_kind = vec![0; machine.kinds.len() + 1];
+    for head in heads {
+        of_kind[usize::from(*head)] += 1;
+    }
+    let mut rows: Vec<(String, usize)> = vec![];
+    for (k, n) in machine.kinds.iter().zip(&of_kind[1..]).skip(1) {
+        let n = n * k.rows;
+        match rows.iter_mut().find(|r| r.0 == k.chip()) {
+            Some(r) => r.1 += n,
+            None => rows.push((k.chip().into(), n)),
+        }
+    }
+    rows
 }

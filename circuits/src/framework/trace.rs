@@ -4,7 +4,7 @@ use super::{
     super::Fr,
     BusKind, Cell, KindId, Machine,
     message::{Digest, digest},
-    table::{LEAD_IN, Table},
+    table::{LEAD_IN, Table, rows_by_chip},
 };
 use ff::Field;
 use rayon::prelude::*;
@@ -16,6 +16,8 @@ pub struct Trace<'m> {
     machine: &'m Machine,
     heads: Vec<u8>,
     data: Vec<Fr>,
+    /// Only the heads are kept: every logical row is written over the one before.
+    counting: bool,
 }
 
 /// A logical row being filled.
@@ -53,6 +55,16 @@ impl<'m> Trace<'m> {
             machine,
             heads: vec![],
             data: vec![],
+            counting: false,
+        }
+    }
+    /// An empty trace that counts rows and forgets what is in them. It cannot be finished.
+    pub fn counting(machine: &'m Machine) -> Self {
+        let longest = machine.kinds.iter().map(|k| k.rows).max().unwrap_or(0);
+        Self {
+            data: vec![Fr::ZERO; longest * machine.layout.data()],
+            counting: true,
+            ..Self::new(machine)
         }
     }
     /// The machine it belongs to.
@@ -63,13 +75,20 @@ impl<'m> Trace<'m> {
     pub fn rows(&self) -> usize {
         self.heads.len()
     }
+    /// The same by chip name, in the order of the machine's kinds.
+    pub fn rows_by_chip(&self) -> Vec<(String, usize)> {
+        rows_by_chip(self.machine, &self.heads)
+    }
     /// Appends a logical row with all cells zero.
     pub fn push(&mut self, kind: KindId) -> Row<'_> {
         let (rows, width) = (self.machine.kinds[kind.0].rows, self.machine.layout.data());
         self.heads.push(kind.0 as u8 + 1);
         self.heads.resize(self.heads.len() + rows - 1, 0);
-        let from = self.data.len();
-        self.data.resize(from + rows * width, Fr::ZERO);
+        let mut from = 0;
+        if !self.counting {
+            from = self.data.len();
+            self.data.resize(from + rows * width, Fr::ZERO);
+        }
         Row {
             data: &mut self.data[from..],
             width,
@@ -78,8 +97,9 @@ impl<'m> Trace<'m> {
     /// The logical row that begins on physical row `head` of this trace, to be changed.
     pub fn row_mut(&mut self, head: usize) -> Row<'_> {
         let width = self.machine.layout.data();
+        let from = if self.counting { 0 } else { head * width };
         Row {
-            data: &mut self.data[head * width..],
+            data: &mut self.data[from..],
             width,
         }
     }
@@ -96,13 +116,18 @@ impl<'m> Trace<'m> {
 
     /// Adds the lead-in, the automaton's columns, the multiplicities of facts and of fixed tables.
     ///
-    /// It never fails: what does not balance is left to the checker, which says where.
+    /// What does not balance is left to the checker, which says where.
+    ///
+    /// # Panics
+    /// If the trace only counts.
     pub fn finish(self, instance: [Fr; 2]) -> Table {
         let Self {
             machine,
             heads: body_heads,
             data: body,
+            counting,
         } = self;
+        assert!(!counting, "a trace that only counts has no rows");
         let width = machine.layout.data();
         let mut heads = vec![0; LEAD_IN];
         heads.extend(body_heads);

@@ -134,9 +134,14 @@ pub fn groups_of(bytes: &[u8]) -> impl Iterator<Item = u64> + '_ {
 }
 
 impl GroupKinds {
+    /// Rows of [`Self::trace_payload`] for `length` bytes.
+    pub fn payload_rows(length: usize) -> usize {
+        length.div_ceil(GROUP_BYTES * PAYLOAD_GROUPS)
+    }
+
     /// Index of the payload token that is left after [`Self::trace_payload`] of `length` bytes from group `first`.
     pub fn payload_end(first: u64, length: usize) -> u64 {
-        first + (length.div_ceil(GROUP_BYTES * PAYLOAD_GROUPS) * PAYLOAD_GROUPS) as u64
+        first + (Self::payload_rows(length) * PAYLOAD_GROUPS) as u64
     }
 
     /// Appends the rows of payload `bytes` that begin at group `first`; groups beyond the bytes are zero.

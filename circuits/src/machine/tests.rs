@@ -5,6 +5,7 @@ mod coverage;
 mod forgeries;
 mod mutation;
 mod rules;
+mod segments;
 
 use super::MainMachine;
 use crate::{

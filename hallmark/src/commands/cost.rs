@@ -16,7 +16,7 @@ use alloy::{
 };
 use alloy_primitives::B256;
 use eyre::{Result, WrapErr};
-use hallmark::pipeline;
+use hallmark::{pipeline, plan};
 use prover::segments::Prover;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -38,10 +38,11 @@ pub(crate) fn run(global: &Global, args: &CostArgs) -> Result<u8> {
         }
         return Ok(SUCCESS);
     }
+    let largest = pipeline::largest_shape(&prover, global.max_k);
     let reports = args
         .batches
         .iter()
-        .map(|path| batch(&prover, path))
+        .map(|path| batch(&prover, largest, path))
         .collect::<Result<Vec<_>>>()?;
     if global.json {
         print_json(&json!({ "batches": reports }));
@@ -52,9 +53,9 @@ pub(crate) fn run(global: &Global, args: &CostArgs) -> Result<u8> {
 }
 
 /// What one batch file costs.
-fn batch(prover: &Prover, path: &Path) -> Result<Value> {
+fn batch(prover: &Prover, largest: u32, path: &Path) -> Result<Value> {
     let witness = read_batch(path)?;
-    let segments = pipeline::plan(&witness)?;
+    let segments = plan::plan(&witness, largest)?;
     let rows = pipeline::rows(&segments);
     let capacity: usize = segments.iter().map(|s| pipeline::capacity(s.k)).sum();
     let seconds: f64 = segments
@@ -66,7 +67,9 @@ fn batch(prover: &Prover, path: &Path) -> Result<Value> {
         "batch": path.display().to_string(),
         "blocks": blocks.len(),
         "transactions": blocks.iter().map(|b| b.transactions.len()).sum::<usize>(),
+        "segments": segments.len(),
         "rows_total": rows,
+        "rows_by_segment": segments.iter().map(|s| s.rows).collect::<Vec<_>>(),
         "rows_by_chip": pipeline::rows_by_chip(&segments),
         "k": segments.iter().map(|s| s.k).collect::<Vec<_>>(),
         "share_of_shape": rows as f64 / capacity.max(1) as f64,
@@ -109,7 +112,7 @@ fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
         if let Some((_, request)) = kind {
             requests.extend((1..=EACH).map(|sender| request(sender, next())));
         }
-        Ok(pipeline::rows(&pipeline::plan(&sample.batch(requests)?)?))
+        pipeline::whole_rows(&sample.batch(requests)?)
     };
     let base = rows(None)?;
     let mut marginal = Map::new();
@@ -171,10 +174,11 @@ fn print_transactions(report: &Value) {
 fn print_batch(report: &Value) {
     println!("{}", report["batch"].as_str().unwrap_or_default());
     println!(
-        "  {} transactions in {} blocks: {} rows, shapes {}, {:.0} % full, about {:.0} s",
+        "  {} transactions in {} blocks: {} rows, segments of {} rows in shapes {}, {:.0} % full, about {:.0} s",
         report["transactions"],
         report["blocks"],
         group(report["rows_total"].as_u64().unwrap_or(0)),
+        report["rows_by_segment"],
         report["k"],
         100.0 * report["share_of_shape"].as_f64().unwrap_or(0.0),
         report["prove_seconds_estimate"].as_f64().unwrap_or(0.0)

@@ -15,6 +15,7 @@ use eyre::{Result, WrapErr, bail, ensure, eyre};
 use hallmark::{
     l1::{EmbeddedL1, SegmentProof, Verdict},
     pipeline::{self, PlannedSegment},
+    plan,
 };
 use prover::{
     ProofFile, VerifyingKey, memory,
@@ -54,20 +55,22 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<u8> {
         args.transfers
     ));
     let witness = sample.batch((0..args.transfers).map(|n| transfer(n, n)).collect())?;
-    let segments = pipeline::plan(&witness)?;
+    let largest = pipeline::largest_shape(&prover, global.max_k);
+    let segments = plan::plan(&witness, largest)?;
     let rows = pipeline::rows(&segments);
     ui.say(format!(
         "batch 1 sealed: payload of {} bytes, {} rows to prove",
         group(witness.payload.len() as u64),
         group(rows as u64)
     ));
+    ui.say(pipeline::describe(&segments));
 
     let proven = prove(&prover, &witness, &segments, args, directory.path(), &ui)?;
     let files = publish(&sample, &witness, &proven)?;
     let settled = settle(&prover, &sample, &witness, &files, now, &ui)?;
     finalise(&sample, args.transfers, &ui)?;
 
-    let marginal = marginal(&sample, args.transfers, rows)?;
+    let marginal = marginal(&sample, args.transfers, &witness)?;
     sample.stop();
     let figures = figures(
         args, accounts, &segments, &proven, &settled, marginal, started,
@@ -97,7 +100,7 @@ fn prove(
         super::prove::write_batch(&keep.join("batch-1.batch"), witness)?;
     }
     let begun = Instant::now();
-    let announce = |budget: &prover::Budget| ui.say(format!("budget: {budget}"));
+    let announce = |id, budget: &prover::Budget| ui.budget(id, budget);
     let proven = pipeline::prove(prover, witness, segments, &store, &announce, ui)?;
     ui.say(format!(
         "proven and verified in {:.1} s, keys and reference string included",
@@ -238,13 +241,16 @@ fn finalise(sample: &Sample, transfers: u64, ui: &Ui) -> Result<()> {
 }
 
 /// Rows that one more transfer costs: this batch against another on the same chain with one transfer (two if this
-/// batch has one), which is executed and not proven.
-fn marginal(sample: &Sample, transfers: u64, rows: usize) -> Result<usize> {
+/// batch has one), which is executed and not proven. Both are counted in one segment.
+fn marginal(sample: &Sample, transfers: u64, witness: &BatchWitness) -> Result<usize> {
     let others = if transfers == 1 { 2 } else { 1 };
     // A transfer's sender may send again; the recipients are fresh.
     let requests = (0..others).map(|n| transfer(n % transfers, transfers + n));
-    let other = pipeline::rows(&pipeline::plan(&sample.batch(requests.collect())?)?);
-    let (more, count) = (rows.abs_diff(other), transfers.abs_diff(others) as usize);
+    let other = pipeline::whole_rows(&sample.batch(requests.collect())?)?;
+    let (more, count) = (
+        pipeline::whole_rows(witness)?.abs_diff(other),
+        transfers.abs_diff(others) as usize,
+    );
     Ok(more.div_ceil(count.max(1)))
 }
 
@@ -263,6 +269,7 @@ fn figures(
         "segments": segments.len(),
         "advice_columns": MainMachine::get().machine.advice_columns(),
         "rows_total": rows,
+        "rows_by_segment": segments.iter().map(|s| s.rows).collect::<Vec<_>>(),
         "rows_by_chip": pipeline::rows_by_chip(segments),
         "rows_shared": rows.saturating_sub(marginal * args.transfers as usize),
         "rows_per_transaction": { "eth_transfer": marginal },
@@ -298,6 +305,9 @@ fn table(f: &Value) {
             .collect();
         parts.join(", ")
     });
+    let by_segment = f["rows_by_segment"].as_array().map_or(String::new(), |a| {
+        a.iter().map(n).collect::<Vec<_>>().join(", ")
+    });
     let gas = &f["l1_gas"];
     let lines = [
         (
@@ -316,6 +326,7 @@ fn table(f: &Value) {
             ),
         ),
         ("rows", n(&f["rows_total"])),
+        ("  by segment", by_segment),
         ("  by chip", by_chip),
         (
             "  per transfer",

@@ -9,9 +9,9 @@ use crate::{
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{U256, keccak256};
 use eyre::{Result, WrapErr, ensure};
-use hallmark::{l1::EmbeddedL1, pipeline};
+use hallmark::{l1::EmbeddedL1, pipeline, plan};
 use protocol::{Genesis, genesis::GenesisAccount};
-use prover::{Progress, ProofFile, segments::Prover};
+use prover::{Progress, ProofFile, SegmentId, segments::Prover};
 use sequencer::{
     BlockProduction, Config, Node, Progress as NodeProgress, ProofStatus, RpcLimits, SealPolicy,
 };
@@ -20,7 +20,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -31,8 +31,8 @@ const ACCOUNTS: u64 = 10;
 const POLL: Duration = Duration::from_millis(500);
 /// How long a stop may take before the process just ends.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// The shapes whose keys the embedded L1 gets.
-const DEV_SHAPES: std::ops::RangeInclusive<u32> = 15..=17;
+/// The largest shape that is proven in without a setting: the keys of all shapes up to it go to the embedded L1.
+const LARGEST_SHAPE: u32 = 17;
 
 /// The development accounts: their keys follow from their numbers, so they are worth nothing anywhere.
 fn accounts() -> Result<Vec<PrivateKeySigner>> {
@@ -84,10 +84,14 @@ pub(crate) fn run(global: &Global, args: &DevArgs) -> Result<u8> {
     std::fs::create_dir_all(&data)
         .wrap_err_with(|| format!("the directory {} cannot be made", data.display()))?;
     let genesis = genesis(args, now)?;
+    let prover = Prover::new(&home::directory(global)?, home::label(global)?);
+    let largest = global
+        .max_k
+        .unwrap_or_else(|| pipeline::largest_shape(&prover, None).min(LARGEST_SHAPE));
     let node = Node::open_with(
         &data.join("store.redb"),
         genesis.clone(),
-        config(args, &genesis),
+        config(args, &genesis, largest),
         Arc::new(pipeline::provability()),
     )?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -118,7 +122,8 @@ pub(crate) fn run(global: &Global, args: &DevArgs) -> Result<u8> {
     } else {
         let worker = Worker {
             node: &node,
-            prover: Prover::new(&home::directory(global)?, home::label(global)?),
+            prover,
+            largest,
             genesis: &genesis,
             data: &data,
             ui: &ui,
@@ -131,7 +136,7 @@ pub(crate) fn run(global: &Global, args: &DevArgs) -> Result<u8> {
     Ok(SUCCESS)
 }
 
-fn config(args: &DevArgs, genesis: &Genesis) -> Config {
+fn config(args: &DevArgs, genesis: &Genesis, largest: u32) -> Config {
     Config {
         coinbase: args.coinbase.unwrap_or(genesis.coinbase),
         block_production: match args.block_time {
@@ -141,7 +146,8 @@ fn config(args: &DevArgs, genesis: &Genesis) -> Config {
         seal: SealPolicy {
             max_transactions: args.batch_transactions,
             max_age: Some(Duration::from_secs(args.batch_seconds)),
-            max_rows: pipeline::capacity(*DEV_SHAPES.end()) as u64,
+            max_rows: args.batch_rows,
+            max_segment_rows: pipeline::capacity(largest) as u64,
             ..SealPolicy::default()
         },
         rpc: RpcLimits {
@@ -184,6 +190,8 @@ fn announce(global: &Global, args: &DevArgs, genesis: &Genesis, url: &str) -> Re
 struct Worker<'a> {
     node: &'a Node,
     prover: Prover,
+    /// Segments have 2^this rows at most.
+    largest: u32,
     genesis: &'a Genesis,
     data: &'a Path,
     ui: &'a Ui,
@@ -244,12 +252,15 @@ impl Worker<'_> {
             "batch {number}: blocks {} to {}, {} transactions",
             batch.statement.first_block, batch.statement.last_block, batch.transactions
         ));
-        let segments = pipeline::plan(&witness)?;
+        let segments = plan::plan(&witness, self.largest)?;
+        self.ui
+            .say(format!("batch {number}: {}", pipeline::describe(&segments)));
         let count = u32::try_from(segments.len())?;
+        let current = AtomicU32::new(0);
         let tell = |u: &prover::Update| {
             let progress = NodeProgress {
                 stage: u.stage.to_string(),
-                segment: 0,
+                segment: current.load(Ordering::Relaxed),
                 done: (u.fraction.clamp(0.0, 1.0) * 10_000.0) as u16,
                 elapsed_seconds: u.elapsed.as_secs(),
                 left_seconds: Some(u.remaining.as_secs()),
@@ -257,7 +268,10 @@ impl Worker<'_> {
             self.node.set_progress(number, progress);
             self.ui.update(u);
         };
-        let announce = |budget: &prover::Budget| self.ui.say(format!("budget: {budget}"));
+        let announce = |id: SegmentId, budget: &prover::Budget| {
+            current.store(id.index, Ordering::Relaxed);
+            self.ui.budget(id, budget);
+        };
         let proven = pipeline::prove(
             &self.prover,
             &witness,
@@ -300,7 +314,7 @@ impl Worker<'_> {
     }
 
     fn deploy(&self) -> Result<EmbeddedL1> {
-        let keys = DEV_SHAPES
+        let keys = (*pipeline::SHAPES.start()..=self.largest)
             .map(|k| pipeline::verifying_key(&self.prover, k, self.ui))
             .collect::<Result<Vec<_>>>()?;
         let keys: Vec<_> = keys.iter().map(AsRef::as_ref).collect();

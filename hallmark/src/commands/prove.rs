@@ -7,7 +7,10 @@ use crate::{
     ui::Ui,
 };
 use eyre::{Result, WrapErr};
-use hallmark::pipeline::{self, PlannedSegment};
+use hallmark::{
+    pipeline::{self, PlannedSegment},
+    plan,
+};
 use prover::{memory, segments::Prover};
 use sequencer::BatchWitness;
 use serde_json::json;
@@ -36,13 +39,15 @@ pub(crate) fn run(global: &Global, args: &ProveArgs) -> Result<u8> {
     let ui = Ui::new();
     memory::reset_peak();
     let witness = read_batch(&args.batch)?;
-    let segments = pipeline::plan(&witness)?;
+    let prover = Prover::new(&home::directory(global)?, home::label(global)?);
+    let largest = pipeline::largest_shape(&prover, global.max_k);
+    let segments = plan::plan(&witness, largest)?;
+    ui.say(pipeline::describe(&segments));
     if args.check {
         return check(global, &segments, &ui);
     }
-    let prover = Prover::new(&home::directory(global)?, home::label(global)?);
     let store = directory_of(args.output.as_deref().unwrap_or(&args.batch));
-    let announce = |budget: &prover::Budget| ui.say(format!("budget: {budget}"));
+    let announce = |id, budget: &prover::Budget| ui.budget(id, budget);
     let proven = pipeline::prove(&prover, &witness, &segments, store, &announce, &ui)?;
     let mut files = vec![];
     for p in &proven {
@@ -68,6 +73,7 @@ pub(crate) fn run(global: &Global, args: &ProveArgs) -> Result<u8> {
             "segments": proven.len(),
             "k": segments.iter().map(|s| s.k).collect::<Vec<_>>(),
             "rows_total": pipeline::rows(&segments),
+            "rows_by_segment": segments.iter().map(|s| s.rows).collect::<Vec<_>>(),
             "prove_seconds": proven.iter().filter_map(|p| p.seconds).sum::<f64>(),
             "peak_rss_bytes": memory::peak(),
             "proof_bytes": proven.iter().map(|p| p.file.proof.len()).sum::<usize>(),
@@ -88,7 +94,7 @@ fn directory_of(file: &Path) -> &Path {
 /// Checks every constraint of the filled tables without proving.
 fn check(global: &Global, segments: &[PlannedSegment], ui: &Ui) -> Result<u8> {
     let started = std::time::Instant::now();
-    let failures = pipeline::check(segments);
+    let failures = pipeline::check(segments)?;
     let seconds = started.elapsed().as_secs_f64();
     let rows = pipeline::rows(segments);
     for f in &failures {
@@ -108,7 +114,7 @@ fn check(global: &Global, segments: &[PlannedSegment], ui: &Ui) -> Result<u8> {
         }));
     } else if holds {
         println!(
-            "every relation of {rows} rows holds, checked in {seconds:.2} s on one core (this is no proof)"
+            "every relation of {rows} rows holds, filled and checked in {seconds:.2} s (this is no proof)"
         );
     } else {
         println!("{} relations do not hold", failures.len());

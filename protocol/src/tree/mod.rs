@@ -19,7 +19,7 @@ mod proof;
 mod store;
 mod update;
 
-pub use open::{Access, AccessError, PathEnd, open};
+pub use open::{Access, AccessError, PathEnd, open, open_on};
 pub use proof::{Proof, ProofError, prove};
 pub use store::{MemoryStore, NODE_BYTES, Node, NodeStore, Overlay, StoreError};
 pub use update::{Update, get, update};

@@ -184,12 +184,23 @@ pub fn open<S: NodeStore>(
     root: Fr,
     changes: &[Change],
 ) -> Result<Vec<Access>, TreeError> {
+    open_on(&mut Overlay::new(store), root, changes)
+}
+
+/// [`open`], which leaves the nodes of the new trees in the overlay.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_on<S: NodeStore>(
+    overlay: &mut Overlay<S>,
+    root: Fr,
+    changes: &[Change],
+) -> Result<Vec<Access>, TreeError> {
     check_sorted(changes, |(key, _)| *key)?;
-    let mut overlay = Overlay::new(store);
     let mut root = root;
     let mut accesses = Vec::with_capacity(changes.len());
     for (key, new) in changes {
-        let access = step(&mut overlay, root, *key, *new)?;
+        let access = step(overlay, root, *key, *new)?;
         root = access.new_root;
         accesses.push(access);
     }

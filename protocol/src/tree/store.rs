@@ -103,6 +103,11 @@ impl MemoryStore {
         self.nodes.extend(nodes);
     }
 
+    /// Adds all nodes of another store.
+    pub fn merge(&mut self, other: Self) {
+        self.nodes.extend(other.nodes);
+    }
+
     /// Number of stored nodes.
     pub fn len(&self) -> usize {
         self.nodes.len()
@@ -139,6 +144,11 @@ impl<S: NodeStore> Overlay<S> {
     /// Adds nodes under the given hashes, which must be theirs.
     pub fn insert(&mut self, nodes: impl IntoIterator<Item = (Fr, Node)>) {
         self.new.insert(nodes);
+    }
+
+    /// The new nodes alone.
+    pub fn into_new(self) -> MemoryStore {
+        self.new
     }
 }
 

@@ -130,7 +130,11 @@ impl Core {
                 base_fee,
                 limits: &shared.config.pool,
                 check: &*shared.check,
-                max_rows: shared.config.seal.max_rows,
+                max_rows: shared
+                    .config
+                    .seal
+                    .max_rows
+                    .min(shared.config.seal.max_segment_rows),
             }
             .check(&candidate, mined)?
         };

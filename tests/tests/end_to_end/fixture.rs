@@ -10,6 +10,7 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use hallmark::{
     l1::{EmbeddedL1, SegmentProof},
     pipeline::{self, PlannedSegment},
+    plan,
 };
 use prover::{ProofFile, SrsLabel, VerifyingKey, progress::Silent, segments::Prover};
 use sequencer::{BatchWitness, Node, RpcHandle};
@@ -72,11 +73,11 @@ impl World {
                 .unwrap()
         });
         let witness = BatchWitness::from_bytes(&file).unwrap();
-        let segments = pipeline::plan(&witness).unwrap();
+        let segments = plan::plan(&witness, *pipeline::SHAPES.end()).unwrap();
         let prover = Prover::new(&keys(), SrsLabel::development());
         let proofs = directory.path().join("proofs");
         let proven =
-            pipeline::prove(&prover, &witness, &segments, &proofs, &|_| (), &Silent).unwrap();
+            pipeline::prove(&prover, &witness, &segments, &proofs, &|_, _| (), &Silent).unwrap();
         let key = pipeline::verifying_key(&prover, segments[0].k, &Silent).unwrap();
         Self {
             node,

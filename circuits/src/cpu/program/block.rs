@@ -3,10 +3,10 @@
 use super::{
     Vars,
     hashing::{Item, record},
-    segment::canonical,
+    segment::chain_words,
     transaction::{self, TransactionVars},
 };
-use crate::cpu::asm::Asm;
+use crate::cpu::asm::{Asm, Label};
 use alloy_primitives::U256;
 use protocol::{
     field,
@@ -14,14 +14,22 @@ use protocol::{
     rules::{BASE_FEE_CHANGE_DENOMINATOR, ELASTICITY},
 };
 
-pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) {
+/// One block. `next` is placed before each transaction and before the block's end: there a segment may resume, and there it
+/// may end, which goes to `cut`.
+pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars, next: Label, cut: Label) {
     parent(p, v);
     open(p, v);
     base_fee(p, v);
     history(p, v);
     let (s, t) = (v.s, v.t);
-    let (next, close) = (p.label(), p.label());
+    let close = p.label();
     p.place(next);
+    p.note("the segment may end here");
+    p.jump_hint(cut, move |v| {
+        v.context().cut.is_some_and(|c| {
+            v.word(s.number) == U256::from(c.block) && v.word(s.left) == U256::from(c.left)
+        })
+    });
     p.jump_zero(Some(s.left), close);
     transaction::assemble(p, v, tx);
     p.note("transaction done");
@@ -31,14 +39,7 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) {
     p.place(close);
 
     p.note("header: its hash is the new tip");
-    canonical(
-        p,
-        s.transactions_word,
-        s.transactions_chain,
-        s.modulus,
-        t[0],
-    );
-    canonical(p, s.receipts_word, s.receipts_chain, s.modulus, t[0]);
+    chain_words(p, v);
     let words = [
         s.tip.into(),
         s.number.into(),

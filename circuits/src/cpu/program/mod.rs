@@ -1,14 +1,17 @@
 //! The segment's program: prove that a run of whole transactions leads from one boundary state to the next.
 //!
-//! One file per part: [`segment`] (boundary states, public input), [`block`] (headers and block rules),
-//! [`transaction`] (decoding, signature, rules, fees), [`hashing`] (records of words under keccak).
+//! One file per part: [`segment`] (boundary states, public input), [`sponge`] (the payload's hash over several segments),
+//! [`block`] (headers and block rules), [`transaction`] (decoding, signature, rules, fees), [`hashing`] (records of words
+//! under keccak).
 
 mod block;
 mod hashing;
 mod segment;
+mod sponge;
 mod transaction;
 
 pub use segment::SegmentVars;
+pub(crate) use segment::boundary_state;
 
 use super::asm::{Asm, Program, Var};
 
@@ -25,6 +28,6 @@ pub fn build() -> Program {
     let t = [0, 1, 2, 3, 4, 5].map(|i| p.var(&format!("temporary {i}")));
     let tx = transaction::TransactionVars::declare(&mut p);
     let v = Vars { s, t };
-    segment::assemble(&mut p, &v, &tx);
-    p.assemble()
+    let boundary = segment::assemble(&mut p, &v, &tx);
+    p.assemble(boundary, s)
 }

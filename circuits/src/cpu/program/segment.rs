@@ -3,11 +3,17 @@
 use super::{
     Vars, block,
     hashing::{Item, record},
+    sponge,
     transaction::TransactionVars,
 };
-use crate::cpu::asm::{Asm, Var};
-use alloy_primitives::U256;
-use protocol::{PROTOCOL_VERSION, statement::SEGMENT_DOMAIN, transaction::SECP256K1_HALF_ORDER};
+use crate::cpu::{
+    asm::{Asm, Label, Var},
+    interpreter::View,
+};
+use alloy_primitives::{Address, B256, U256};
+use protocol::{
+    BoundaryState, PROTOCOL_VERSION, statement::SEGMENT_DOMAIN, transaction::SECP256K1_HALF_ORDER,
+};
 
 /// Scratch words that live through the whole segment.
 #[derive(Clone, Copy, Debug)]
@@ -30,11 +36,17 @@ pub struct SegmentVars {
     pub timestamp: Var,
     /// The sponge word of the boundary state.
     pub sponge: Var,
+    /// First group of the payload that the sponge has not absorbed yet: those from here to `group` are in no whole block.
+    pub base: Var,
+    /// The payload's stream; its high half is 1 if the hash goes on from a state.
+    pub stream: Var,
+    /// The sponge's state after the whole blocks before the segment, then after it: 200 bytes and zeros.
+    pub state: [Var; 7],
     /// Next payload group.
     pub group: Var,
-    /// Next payload byte, in the boundary states only.
+    /// Next payload byte, in the boundary states only; 0 in the one at the batch's end.
     pub offset: Var,
-    /// Transactions of the batch so far.
+    /// Transactions of the batch so far; 0 in the boundary state at the batch's end.
     pub transactions: Var,
     /// 1 while a block is open.
     pub open: Var,
@@ -84,6 +96,9 @@ impl SegmentVars {
             number: p.var("block number"),
             timestamp: p.var("timestamp"),
             sponge: p.var("payload sponge"),
+            base: p.var("payload groups absorbed"),
+            stream: p.var("payload stream"),
+            state: [0, 1, 2, 3, 4, 5, 6].map(|i| p.var(&format!("sponge state {i}"))),
             group: p.var("payload group"),
             offset: p.var("payload offset"),
             transactions: p.var("transaction number"),
@@ -136,6 +151,31 @@ impl SegmentVars {
     }
 }
 
+/// The boundary state that the words of [`SegmentVars`] make; what does not fit its field becomes the greatest value.
+pub(crate) fn boundary_state(view: &View<'_>, s: &SegmentVars) -> BoundaryState {
+    let number = |v: Var| view.word(v).saturating_to::<u64>();
+    let word = |v: Var| B256::from(view.word(v));
+    BoundaryState {
+        state_root: word(s.root),
+        tip_hash: word(s.tip),
+        block_number: number(s.number),
+        block_timestamp: number(s.timestamp),
+        payload_sponge: word(s.sponge),
+        payload_offset: number(s.offset),
+        transaction_number: number(s.transactions),
+        block_open: number(s.open) == 1,
+        gas_limit: number(s.gas_limit),
+        base_fee: number(s.base_fee),
+        coinbase: Address::from_word(word(s.coinbase)),
+        prev_randao: word(s.prev_randao),
+        transactions_left: number(s.left),
+        gas_used: number(s.gas_used),
+        transactions_hash: word(s.transactions_word),
+        receipts_hash: word(s.receipts_word),
+        ..BoundaryState::default()
+    }
+}
+
 /// `word =` the canonical form of the field element in `element.lo`: below the modulus, so there is only one.
 pub(super) fn canonical(p: &mut Asm, word: Var, element: Var, modulus: Var, t: Var) {
     p.hint(word, move |v| v.element(element));
@@ -144,7 +184,43 @@ pub(super) fn canonical(p: &mut Asm, word: Var, element: Var, modulus: Var, t: V
     p.less(Some(word), modulus);
 }
 
-pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) {
+/// Assembles the whole program; the label is where the words of the boundary state after the segment are in place.
+pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) -> Label {
+    let (s, t) = (v.s, v.t);
+    before(p, v);
+    let (first, blocks, next, cut, after) = (p.label(), p.label(), p.label(), p.label(), p.label());
+    p.jump_zero(Some(s.open), first);
+    p.jump(next);
+
+    p.place(first);
+    p.note("payload: version, then blocks until its end, one at least");
+    p.group(t[0], s.group);
+    p.equal(Some(t[0]), PROTOCOL_VERSION);
+    p.place(blocks);
+    block::assemble(p, v, tx, next, cut);
+    p.jump_hint(blocks, move |v| {
+        v.word(s.group) * U256::from(8) < U256::from(v.context().payload.len())
+    });
+
+    p.note("the batch ends here: the payload is used up exactly");
+    sponge::digest(p, v);
+    p.set(s.offset, 0);
+    p.set(s.transactions, 0);
+    p.jump(after);
+
+    p.place(cut);
+    p.note("the segment ends in a block");
+    sponge::absorb(p, v);
+    p.set(t[0], 8);
+    p.mul_add(s.offset, s.group, Some(t[0]), 0);
+    chain_words(p, v);
+
+    p.place(after);
+    public_input(p, v)
+}
+
+/// The boundary state before: at a batch's start all words of an open block are 0, as they were allocated.
+fn before(p: &mut Asm, v: &Vars) {
     let (s, t) = (v.s, v.t);
     p.note("public input; scratch words");
     p.public(s.public);
@@ -164,32 +240,64 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) {
         U256::from(v.context().from.block_timestamp)
     });
     p.less(Some(s.root), s.modulus);
-    p.note("a batch begins here: the segment is the first, nothing of the payload is read, no block is open");
-    record(p, s.from, &s.boundary(), [t[0], t[1], t[2]]);
-    p.payload_begin(s.group);
-    p.tree(s.root, false);
+    let begins = p.label();
+    p.jump_hint(begins, |v| !v.context().from.block_open);
 
-    p.note("payload: version, then blocks until its end");
-    p.group(t[0], s.group);
-    p.equal(Some(t[0]), PROTOCOL_VERSION);
-    let (blocks, finish) = (p.label(), p.label());
-    p.place(blocks);
-    p.jump_hint(finish, move |v| {
-        v.word(s.group) * U256::from(8) >= U256::from(v.context().payload.len())
-    });
-    block::assemble(p, v, tx);
-    p.jump(blocks);
-
-    p.place(finish);
-    p.note("boundary state after: the payload is used up exactly");
+    p.note("a block is open: what it has so far, and how far the payload is read");
+    p.set(s.open, 1);
+    p.hint(s.group, |v| U256::from(v.context().from.payload_offset / 8));
     p.set(t[0], 8);
-    p.mul_add(t[1], s.group, Some(t[0]), 0);
-    p.keccak(s.sponge, None, 0, t[1]);
-    p.payload_end();
-    p.hint(s.root, |v| v.final_root());
+    p.mul_add(s.offset, s.group, Some(t[0]), 0);
+    p.hint(s.transactions, |v| {
+        U256::from(v.context().from.transaction_number)
+    });
+    p.hint(s.gas_limit, |v| U256::from(v.context().from.gas_limit));
+    p.hint(s.base_fee, |v| U256::from(v.context().from.base_fee));
+    p.hint(s.coinbase, |v| {
+        U256::from_be_slice(v.context().from.coinbase.as_slice())
+    });
+    p.hint(s.prev_randao, |v| v.context().from.prev_randao.into());
+    p.hint(s.left, |v| U256::from(v.context().from.transactions_left));
+    p.hint(s.gas_used, |v| U256::from(v.context().from.gas_used));
+    p.hint(s.transactions_word, |v| {
+        v.context().from.transactions_hash.into()
+    });
+    p.hint(s.receipts_word, |v| v.context().from.receipts_hash.into());
+    p.join(s.transactions_chain, s.transactions_word);
+    p.join(s.receipts_chain, s.receipts_word);
+    sponge::open(p, v);
+
+    p.place(begins);
+    p.note("hash of the boundary state before");
+    record(p, s.from, &s.boundary(), [t[0], t[1], t[2]]);
+    p.payload_begin(s.base);
+    p.tree(s.root, false);
+}
+
+/// The words of the open block's chains.
+pub(super) fn chain_words(p: &mut Asm, v: &Vars) {
+    let (s, t) = (v.s, v.t);
+    canonical(
+        p,
+        s.transactions_word,
+        s.transactions_chain,
+        s.modulus,
+        t[0],
+    );
+    canonical(p, s.receipts_word, s.receipts_chain, s.modulus, t[0]);
+}
+
+/// The ends of the chains, the boundary state after, the segment hash.
+fn public_input(p: &mut Asm, v: &Vars) -> Label {
+    let (s, t) = (v.s, v.t);
+    p.note("state root after");
+    p.try_hint(s.root, |v| v.final_root());
     p.less(Some(s.root), s.modulus);
     p.tree(s.root, true);
-    p.set(s.transactions, 0);
+    p.payload_end();
+    let complete = p.label();
+    p.place(complete);
+    p.note("hash of the boundary state after");
     record(p, t[3], &s.boundary(), [t[0], t[1], t[2]]);
 
     p.note("segment hash is the public input");
@@ -208,4 +316,5 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) {
         p.free(x);
     }
     p.halt();
+    complete
 }

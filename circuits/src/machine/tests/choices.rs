@@ -48,23 +48,18 @@ fn altered(honest: &Choice, seen: &Seen, only: Option<usize>, change: fn(U256) -
     };
     match honest.clone() {
         Choice::Word(f) => Choice::Word(Arc::new(move |v| {
-            let (word, other) = (f(v), change(f(v)));
-            if now(word != other) { other } else { word }
+            let word = f(v)?;
+            let other = change(word);
+            Ok(if now(word != other) { other } else { word })
         })),
         Choice::Jump(f) => Choice::Jump(Arc::new(move |v| f(v) ^ now(true))),
     }
 }
 
 fn program_with(upc: u64, choice: Choice) -> Program {
-    let honest = &MainMachine::get().program;
-    let mut choices = honest.choices.clone();
-    choices.insert(upc, choice);
-    Program {
-        words: honest.words.clone(),
-        choices,
-        names: honest.names.clone(),
-        notes: honest.notes.clone(),
-    }
+    let mut program = MainMachine::get().program.clone();
+    program.choices.insert(upc, choice);
+    program
 }
 
 /// Runs with the altered choice: whether it came up, and whether there is a table that holds.

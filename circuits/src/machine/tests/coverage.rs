@@ -1,12 +1,12 @@
 //! Activation: over the tables of these inputs, every kind, relation, message and ROM word is in use.
 
-use super::{super::MainMachine, mixed};
+use super::{super::MainMachine, mixed, segments};
 use crate::{
     Fr,
     framework::{BITS, Cell, Expr, Kind, Machine, checker::Scratch, table::Table},
     sample::{Chain, address, genesis, key, sign, transfer},
     testing::assert_holds,
-    witness::SegmentInput,
+    witness::{Cut, SegmentInput},
 };
 use alloy_primitives::{Address, B256, Bytes, U256};
 use ff::Field;
@@ -113,12 +113,19 @@ fn lists() -> SegmentInput {
 
 /// The inputs that together activate everything, by name.
 pub(super) fn inputs() -> Vec<(&'static str, SegmentInput)> {
-    vec![
+    let cuts = [(1, 3), (1, 0), (2, 0)].map(|(block, left)| Cut { block, left });
+    let names = ["first of four", "second", "third", "last of four"];
+    let mut inputs: Vec<_> = names
+        .into_iter()
+        .zip(segments::segments(&mixed(), &cuts))
+        .collect();
+    inputs.extend([
         ("mixed", mixed()),
         ("congested", congested()),
         ("full", full()),
         ("lists", lists()),
-    ]
+    ]);
+    inputs
 }
 
 /// Cells that a relation reads, without repeats.

@@ -8,7 +8,7 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use k256::ecdsa::SigningKey;
-use protocol::{Transaction, account::CodeRecord, transaction::Envelope};
+use protocol::{BoundaryState, Transaction, account::CodeRecord, transaction::Envelope};
 
 /// Bytes of the payload before the first transaction.
 const HEAD: usize = 112;
@@ -29,6 +29,7 @@ const PARENT: &str = "header of the parent";
 const MESSAGES: &str = "no messages";
 const VERSION: &str = "payload: version";
 const FROM: &str = "boundary state before";
+const ROOT: &str = "state root after";
 const END: &str = "segment hash is the public input";
 
 /// A transaction in the payload, whose every byte can be chosen.
@@ -124,6 +125,10 @@ impl Case {
 
     fn sender(&mut self) -> &mut protocol::Account {
         self.input.accounts.get_mut(&address(&key(0))).unwrap()
+    }
+
+    fn to(&mut self) -> &mut BoundaryState {
+        self.input.to.as_mut().unwrap()
     }
 
     fn receiver(&mut self) -> &mut protocol::Account {
@@ -363,6 +368,8 @@ fn blocks_follow_their_parent() {
 #[test]
 fn the_payload_is_exact() {
     edit(|c| c.word(0, |v| v + 1)).refused(VERSION, "is not");
+    // A batch has a block.
+    edit(|c| (c.head.truncate(8), c.transactions.clear()).0).refused(BLOCK, "ends here");
     edit(|c| c.tail = vec![0; 8]).refused(BLOCK, "0 is not 2");
     edit(|c| c.tail = vec![0]).refused(BLOCK, "0 is not 2");
     edit(|c| c.word(HEAD - 8, |_| 2)).refused(SIGNED, "ends here");
@@ -441,19 +448,20 @@ fn access_lists_are_well_formed() {
 
 #[test]
 fn the_public_input_binds_every_field() {
-    edit(|c| c.input.to.state_root = B256::repeat_byte(1)).refused(END, "is not");
-    edit(|c| c.input.to.tip_hash = B256::repeat_byte(1)).refused(END, "is not");
-    edit(|c| c.input.to.block_number += 1).refused(END, "is not");
-    edit(|c| c.input.to.block_timestamp += 1).refused(END, "is not");
-    edit(|c| c.input.to.payload_sponge = B256::repeat_byte(1)).refused(END, "is not");
-    edit(|c| c.input.to.queue_index += 1).refused(END, "is not");
-    edit(|c| c.input.to.withdrawal_root = B256::repeat_byte(1)).refused(END, "is not");
-    edit(|c| c.input.to.payload_offset += 1).refused(END, "is not");
-    edit(|c| c.input.to.transaction_number += 1).refused(END, "is not");
-    edit(|c| c.input.to.block_open = true).refused(END, "is not");
-    edit(|c| c.input.from.state_root = B256::repeat_byte(1)).refused(END, "is not");
+    edit(|c| c.to().state_root = B256::repeat_byte(1)).refused(END, "is not");
+    edit(|c| c.to().tip_hash = B256::repeat_byte(1)).refused(END, "is not");
+    edit(|c| c.to().block_number += 1).refused(END, "is not");
+    edit(|c| c.to().block_timestamp += 1).refused(END, "is not");
+    edit(|c| c.to().payload_sponge = B256::repeat_byte(1)).refused(END, "is not");
+    edit(|c| c.to().queue_index += 1).refused(END, "is not");
+    edit(|c| c.to().withdrawal_root = B256::repeat_byte(1)).refused(END, "is not");
+    edit(|c| c.to().payload_offset += 1).refused(END, "is not");
+    edit(|c| c.to().transaction_number += 1).refused(END, "is not");
+    edit(|c| c.to().block_open = true).refused(END, "is not");
+    edit(|c| c.input.from.state_root = B256::repeat_byte(1)).refused(ROOT, "is not in the store");
     edit(|c| c.input.from.state_root = B256::repeat_byte(0xff)).refused(FROM, "not negative");
     edit(|c| c.input.from.queue_index += 1).refused(END, "is not");
     edit(|c| c.input.from.transaction_number += 1).refused(END, "is not");
-    edit(|c| c.input.from.block_open = true).refused(END, "is not");
+    edit(|c| c.input.from.gas_used += 1).refused(END, "is not");
+    edit(|c| c.input.from.payload_offset += 8).refused(END, "is not");
 }
