@@ -8,7 +8,7 @@ use crate::{
         asm::Program,
         interpreter::{self, Execution, ExecutionError},
     },
-    framework::{KindId, Machine, MachineBuilder, table::Table, trace::Trace},
+    framework::{Machine, MachineBuilder, table::Table, trace::Trace},
     hash::{self, Permutations},
     io, keccak, secp,
     tree::{self, Chain},
@@ -117,36 +117,28 @@ impl MainMachine {
     pub fn measure(&self, input: &SegmentInput) -> Result<MeasuredSegment, ExecutionError> {
         let mut run = self.run(Trace::counting(&self.machine), input)?;
         let permutations = self.tree(&mut run);
-        let mut rows = run.trace.rows_by_chip();
-        let mut add = |kind: KindId, n: usize| {
-            let kind = &self.machine.kinds[kind.0];
-            if let Some(chip) = rows.iter_mut().find(|r| r.0 == kind.chip()) {
-                chip.1 += n * kind.rows;
-            }
+        let mut rows_by_chip = run.trace.rows_by_chip();
+        let mut add = |chip: &str, rows: usize| {
+            let of_chip = rows_by_chip.iter_mut().find(|r| r.0 == chip);
+            of_chip.expect("a chip of the machine").1 += rows;
         };
         let requests = &run.requests;
         let payload = requests.payload_bytes(&input.payload);
-        add(
-            self.io.groups.payload,
-            io::GroupKinds::payload_rows(payload.len()),
-        );
-        add(self.io.groups.word, requests.words.len());
-        add(self.io.item.kind, requests.reads.rows());
+        let io = io::GroupKinds::payload_rows(payload.len())
+            + requests.words.len()
+            + requests.reads.rows();
+        add("io", io);
         let ariths: HashSet<_> = requests.ariths.iter().collect();
-        add(self.arith.kind, ariths.len());
-        add(self.hash.full, permutations.rows());
-        for request in distinct(&requests.keccaks) {
-            for (kind, n) in self.keccak.rows(request) {
-                add(kind, n);
-            }
-        }
+        add("arith", ariths.len());
+        add("hash", permutations.rows());
+        let sponges = distinct(&requests.keccaks).into_iter();
+        let sponges = sponges.map(|r| keccak::rows(r.length as usize, r.import, r.export));
+        add("keccak", sponges.sum());
         let signatures = distinct(&requests.signatures).len();
-        for (kind, n) in self.secp.rows() {
-            add(kind, n * signatures);
-        }
+        add("secp", signatures * secp::SIGNATURE_ROWS);
         Ok(MeasuredSegment {
-            rows: rows.iter().map(|r| r.1).sum(),
-            rows_by_chip: rows,
+            rows: rows_by_chip.iter().map(|r| r.1).sum(),
+            rows_by_chip,
             next: input.following(run.boundary, &run.state),
         })
     }

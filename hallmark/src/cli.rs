@@ -91,7 +91,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoArgs {
     /// ETH transfers to send.
-    #[arg(long, default_value_t = 10, env = "HALLMARK_TRANSFERS", value_parser = clap::value_parser!(u64).range(1..=140))]
+    #[arg(long, default_value_t = 10, env = "HALLMARK_TRANSFERS", value_parser = clap::value_parser!(u64).range(1..=500))]
     pub(crate) transfers: u64,
     /// Accounts in the state before.
     #[arg(long, default_value_t = 1 << 16, env = "HALLMARK_ACCOUNTS", value_parser = clap::value_parser!(u64).range(0..=1 << 20))]

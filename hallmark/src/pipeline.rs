@@ -129,23 +129,30 @@ pub fn describe(segments: &[PlannedSegment]) -> String {
     format!("{} segment{s}: {}", segments.len(), each.join(", "))
 }
 
-/// Checks every relation and bus of the segments' tables without a proof, one after the other; what does not hold, ten failures a
-/// segment at most.
+/// What the checker says of a batch's tables.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// What does not hold, ten failures a segment at most.
+    pub failures: Vec<Failure>,
+    /// Seconds that the checker took, without filling the tables.
+    pub seconds: f64,
+}
+
+/// Checks every relation and bus of the segments' tables without a proof, one after the other.
 ///
 /// # Errors
 /// When a table cannot be filled.
-pub fn check(segments: &[PlannedSegment]) -> Result<Vec<Failure>> {
+pub fn check(segments: &[PlannedSegment]) -> Result<Checked> {
     let machine = &MainMachine::get().machine;
-    let mut failures = vec![];
+    let mut checked = Checked::default();
     for s in segments {
         let table = s.table().map_err(|e| eyre!(e))?;
-        failures.extend(
-            checker::check(machine, &table, 10)
-                .err()
-                .unwrap_or_default(),
-        );
+        let started = std::time::Instant::now();
+        let failures = checker::check(machine, &table, 10).err();
+        checked.seconds += started.elapsed().as_secs_f64();
+        checked.failures.extend(failures.unwrap_or_default());
     }
-    Ok(failures)
+    Ok(checked)
 }
 
 /// The circuit of 2^`k` rows without a witness.

@@ -170,7 +170,7 @@ proptest! {
         let largest = *pipeline::SHAPES.end();
         let segments =
             plan::plan(&witness, largest).map_err(|e| TestCaseError::fail(e.to_string()))?;
-        let failures = pipeline::check(&segments).unwrap();
+        let failures = pipeline::check(&segments).unwrap().failures;
         prop_assert!(failures.is_empty(), "{}", failures[0]);
         // The roots and the block hash of `revm`'s side are in the statement, so in the public values.
         prop_assert_eq!(segments[0].public, pipeline::public_values(&witness));

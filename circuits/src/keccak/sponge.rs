@@ -1,7 +1,6 @@
 //! Keccak-256 on bytes, in parts: what a run of the chip's rows is about.
 
-use super::{KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUNDS};
-use crate::framework::KindId;
+use super::{RATE_BYTES, RHO, ROUND_CONSTANTS};
 use alloy_primitives::B256;
 
 /// What a `keccak` fact is about.
@@ -161,30 +160,5 @@ impl State {
             }
             state.constant = constant;
         }
-    }
-}
-
-/// Rows of a sponge step, and of a state that is imported or exported.
-const STEP_ROWS: usize = 9;
-const STATE_ROWS: usize = 13;
-
-impl KeccakChip {
-    /// Logical rows of a run by kind.
-    pub fn rows(&self, request: &Request) -> [(KindId, usize); 5] {
-        let whole = usize::try_from(request.length).unwrap_or(usize::MAX) / RATE_BYTES;
-        let permutations = whole + usize::from(!request.export);
-        let end = if request.export {
-            STATE_ROWS
-        } else {
-            STEP_ROWS
-        };
-        let begin = if request.import { STATE_ROWS } else { 0 };
-        [
-            (self.message, 1),
-            (self.sponge, begin + STEP_ROWS * permutations + end),
-            (self.parity, ROUNDS * permutations),
-            (self.theta, 5 * ROUNDS * permutations),
-            (self.chi, 5 * ROUNDS * permutations),
-        ]
     }
 }

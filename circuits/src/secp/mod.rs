@@ -91,6 +91,11 @@ pub struct SecpChip {
     signature: (KindId, columns::Signature),
 }
 
+/// Steps of a run: the multiples of R, then four doublings and three additions a window, then the correction.
+const STEPS: usize = numbers::DIGITS + 7 * numbers::WINDOWS + 1;
+/// Physical rows of a signature: steps of three relations (a multiple has one more), five words, six relations of its own.
+pub const SIGNATURE_ROWS: usize = 2 * STEPS + 2 * (3 * STEPS + numbers::DIGITS + 6) + 2 * 5 + 3;
+
 /// Declares the chip's kinds, its own buses and its fixed table.
 pub fn define(b: &mut MachineBuilder, buses: &Buses) -> SecpChip {
     let range = tables::range13(b);

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Fr,
     framework::{
-        KindId, pow2,
+        pow2,
         trace::{Row, Trace},
     },
 };
@@ -303,17 +303,6 @@ impl SecpChip {
             x: integer(key.x),
             y: integer(key.y),
         })
-    }
-
-    /// Logical rows of a signature by kind: a window takes four doublings and three additions.
-    pub fn rows(&self) -> [(KindId, usize); 4] {
-        const STEPS: usize = DIGITS + 7 * WINDOWS + 1;
-        [
-            (self.step.0, STEPS),
-            (self.mul.0, 3 * STEPS + DIGITS + 6),
-            (self.word.0, 5),
-            (self.signature.0, 1),
-        ]
     }
 
     /// The steps of a run; nothing if one of them adds points of equal x.

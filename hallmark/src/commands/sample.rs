@@ -85,7 +85,7 @@ impl Sample {
             block_production: BlockProduction::Manual,
             seal: SealPolicy {
                 max_age: None,
-                max_rows: pipeline::capacity(*pipeline::SHAPES.end()) as u64,
+                max_segment_rows: pipeline::capacity(*pipeline::SHAPES.end()) as u64,
                 ..SealPolicy::default()
             },
             ..Config::default()

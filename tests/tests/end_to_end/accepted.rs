@@ -11,7 +11,7 @@ use sequencer::{RpcProof, RpcProveStatus};
 
 #[test]
 fn every_relation_of_the_table_holds() {
-    let failures = pipeline::check(&world().segments).unwrap();
+    let failures = pipeline::check(&world().segments).unwrap().failures;
     assert!(failures.is_empty(), "{}", failures[0]);
 }
 

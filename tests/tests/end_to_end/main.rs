@@ -1,5 +1,5 @@
-//! The whole line: JSON-RPC, `revm`, a sealed batch, the machine's table, a real proof, the contract. One proof is made
-//! and shared by all the tests here.
+//! The whole line: JSON-RPC, `revm`, a sealed batch, the machine's table, real proofs, the contract. Each batch is proven once
+//! and shared by the tests about it.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -7,3 +7,4 @@ mod accepted;
 mod anvil;
 mod fixture;
 mod refused;
+mod segments;

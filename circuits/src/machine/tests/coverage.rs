@@ -266,20 +266,11 @@ impl Coverage {
 const FILL: &str = "the rows after the last run are idle";
 const CHANCE: &str = "a signature whose r is reduced has a chance of 2^-128";
 const NO_DELETION: &str = "a transfer leaves no account empty and no slot zero";
-const ONE_SEGMENT: &str = "each of these batches is one segment";
 const MANY_LEAVES: &str = "a chain has the history contract and a funded account";
 
 /// What is not reached, and why.
-const UNREACHED: [(&str, &str); 17] = [
+const UNREACHED: [(&str, &str); 12] = [
     ("idle: kind", FILL),
-    (
-        "keccak.message: constraint a state goes out between blocks",
-        ONE_SEGMENT,
-    ),
-    ("keccak.message: message 3 on keccak.lane", ONE_SEGMENT),
-    ("keccak.message: message 4 on keccak.lane", ONE_SEGMENT),
-    ("keccak.message: export is never 1", ONE_SEGMENT),
-    ("keccak.message: import is never 1", ONE_SEGMENT),
     ("secp.signature: offset is never 1", CHANCE),
     (
         "tree.end: constraint drop and clear are deletions",
