@@ -66,8 +66,12 @@ pub enum GenesisError {
     /// Chain id 0.
     #[error("the chain id is 0, which EIP-155 cannot protect")]
     ChainId,
-    /// The gas limit is too low for any transaction.
-    #[error("the gas limit {0} is below {min}", min = rules::MIN_GAS_LIMIT)]
+    /// The gas limit is too low for any transaction, or too high for a proof of the base fee.
+    #[error(
+        "the gas limit {0} is not between {min}, which one transfer needs, and {max}, above which the base fee cannot be proven",
+        min = rules::MIN_GAS_LIMIT,
+        max = rules::MAX_GAS_LIMIT
+    )]
     GasLimit(u64),
     /// Storage on an account that a contract could still be created on.
     #[error("account {0} has storage but neither code nor nonce")]
@@ -100,7 +104,7 @@ impl Genesis {
         if self.chain_id == 0 {
             return Err(GenesisError::ChainId);
         }
-        if self.gas_limit < rules::MIN_GAS_LIMIT {
+        if !(rules::MIN_GAS_LIMIT..=rules::MAX_GAS_LIMIT).contains(&self.gas_limit) {
             return Err(GenesisError::GasLimit(self.gas_limit));
         }
         let history = self

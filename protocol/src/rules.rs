@@ -12,6 +12,8 @@ pub const ELASTICITY: u64 = 2;
 pub const BASE_FEE_CHANGE_DENOMINATOR: u64 = 8;
 /// Least gas limit of a chain: one transfer must fit.
 pub const MIN_GAS_LIMIT: u64 = TRANSACTION_GAS;
+/// Highest gas limit of a chain: the base-fee rule divides by `limit / 2 * 8`, which a proof needs below 2^64.
+pub const MAX_GAS_LIMIT: u64 = (1 << 62) - 1;
 
 /// Intrinsic gas of every transaction.
 pub const TRANSACTION_GAS: u64 = 21_000;

@@ -115,11 +115,20 @@ fn refusals() {
         with(|g| g.chain_id = 0),
         Err(GenesisError::ChainId)
     ));
-    assert!(matches!(
-        with(|g| g.gas_limit = 20_999),
-        Err(GenesisError::GasLimit(20_999))
-    ));
-    assert!(with(|g| g.gas_limit = 21_000).is_ok());
+    for limit in [0, 20_999, 1 << 62, u64::MAX] {
+        let refused = with(|g| g.gas_limit = limit).unwrap_err();
+        assert!(
+            matches!(refused, GenesisError::GasLimit(found) if found == limit),
+            "{refused}"
+        );
+        assert!(refused.to_string().contains(&limit.to_string()));
+    }
+    for limit in [21_000, (1 << 62) - 1] {
+        assert!(with(|g| g.gas_limit = limit).is_ok());
+        // What `MAX_GAS_LIMIT` is for.
+        let divisor = (limit / rules::ELASTICITY).checked_mul(rules::BASE_FEE_CHANGE_DENOMINATOR);
+        assert!(divisor.is_some());
+    }
     let storage = BTreeMap::from([(U256::ZERO, U256::from(1))]);
     let bare =
         |g: &mut Genesis| g.accounts.entry(account(1)).or_default().storage = storage.clone();
