@@ -136,11 +136,6 @@ impl Prover {
         self.label
     }
 
-    /// The reference strings of the directory.
-    pub fn srs_store(&self) -> &SrsStore {
-        &self.srs
-    }
-
     /// The keys of the directory.
     pub fn key_store(&self) -> &KeyStore {
         &self.keys

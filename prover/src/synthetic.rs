@@ -5,6 +5,8 @@
 //! identities in which each left side is a cell chosen freely and the right side is computed, so witnesses are
 //! quick to make for any number of rows.
 
+use std::ops::{Add, Mul, Sub};
+
 use ff::{Field, PrimeField};
 use halo2_proofs::{
     circuit::{Layouter, SimpleFloorPlanner, Value},
@@ -79,40 +81,19 @@ fn constant(a: usize, b: usize) -> Fr {
 }
 
 /// Anything that constraints can be computed in: expressions, or a row's values.
-trait Algebra: Clone {
+trait Algebra: Clone + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     fn constant(value: Fr) -> Self;
-    fn plus(self, other: Self) -> Self;
-    fn minus(self, other: Self) -> Self;
-    fn times(self, other: Self) -> Self;
 }
 
 impl Algebra for Expression<Fr> {
     fn constant(value: Fr) -> Self {
         Self::Constant(value)
     }
-    fn plus(self, other: Self) -> Self {
-        self + other
-    }
-    fn minus(self, other: Self) -> Self {
-        self - other
-    }
-    fn times(self, other: Self) -> Self {
-        self * other
-    }
 }
 
 impl Algebra for Value<Fr> {
     fn constant(value: Fr) -> Self {
         Self::known(value)
-    }
-    fn plus(self, other: Self) -> Self {
-        self + other
-    }
-    fn minus(self, other: Self) -> Self {
-        self - other
-    }
-    fn times(self, other: Self) -> Self {
-        self * other
     }
 }
 
@@ -123,7 +104,7 @@ const RESULTS: std::ops::Range<usize> = 40..FIRST_PHASE;
 fn dot<A: Algebra>(n: usize, tag: usize, operand: &impl Fn(usize) -> A) -> A {
     (0..n).fold(A::constant(constant(tag, 99)), |sum, j| {
         let cell = operand(OPERANDS.start + mix(tag, j, 1) % OPERANDS.len());
-        sum.plus(A::constant(constant(tag, j)).times(cell))
+        sum + A::constant(constant(tag, j)) * cell
     })
 }
 
@@ -132,16 +113,15 @@ fn result<A: Algebra>(kind: usize, i: usize, operand: &impl Fn(usize) -> A) -> A
     let tag = kind * 100 + i;
     match mix(kind, i, 2) % 4 {
         0 => dot(10, tag, operand),
-        1 => dot(5, tag, operand).times(dot(4, tag + 1000, operand)),
+        1 => dot(5, tag, operand) * dot(4, tag + 1000, operand),
         2 => {
             let a = operand(OPERANDS.start + mix(tag, 0, 3) % OPERANDS.len());
-            a.clone()
-                .times(a.minus(A::constant(Fr::ONE)))
-                .plus(dot(8, tag, operand))
+            a.clone() * (a - A::constant(Fr::ONE)) + dot(8, tag, operand)
         }
-        _ => dot(4, tag, operand)
-            .times(operand(OPERANDS.start + mix(tag, 0, 4) % OPERANDS.len()))
-            .minus(dot(5, tag + 1000, operand)),
+        _ => {
+            let a = operand(OPERANDS.start + mix(tag, 0, 4) % OPERANDS.len());
+            dot(4, tag, operand) * a - dot(5, tag + 1000, operand)
+        }
     }
 }
 
@@ -153,7 +133,7 @@ fn fingerprint<A: Algebra>(
 ) -> A {
     (0..7).fold(A::constant(Fr::from(i as u64 + 1)), |sum, j| {
         let cell = operand(OPERANDS.start + mix(i, j, 5) % OPERANDS.len());
-        sum.plus(challenge(1 + j).times(cell))
+        sum + challenge(1 + j) * cell
     })
 }
 
@@ -163,7 +143,7 @@ fn denominators<A: Algebra>(
     operand: &impl Fn(usize) -> A,
     challenge: &impl Fn(usize) -> A,
 ) -> (A, A) {
-    let f = |n: usize| challenge(0).minus(fingerprint(2 * i + n, operand, challenge));
+    let f = |n: usize| challenge(0) - fingerprint(2 * i + n, operand, challenge);
     (f(0), f(1))
 }
 

@@ -202,10 +202,6 @@ impl Machine {
             .max()
             .unwrap_or(0)
     }
-    /// The kind named `name`.
-    pub fn kind_named(&self, name: &str) -> Option<KindId> {
-        self.kinds.iter().position(|k| k.name == name).map(KindId)
-    }
     /// Helper columns that the bus argument needs.
     pub fn helpers(&self) -> usize {
         super::circuit::helper_groups(self).len()

@@ -128,11 +128,6 @@ impl Srs {
             s_g2: self.params.s_g2(),
         }
     }
-
-    /// Bytes that the string takes in memory.
-    pub fn memory_bytes(k: u32) -> u64 {
-        128u64 << k
-    }
 }
 
 /// What a verifier needs of a reference string: the second G2 point. The rest are the curve's generators.
