@@ -81,7 +81,7 @@ pub fn provability() -> TransfersOnly {
     TransfersOnly {
         // Signature, hashing of the shortest transaction, and the paths of two accounts 50 levels deep.
         transaction_rows: 6_600,
-        // Two Keccak hashes take 546 rows for 136 bytes each; the rest is for reading access lists.
+        // Two Keccak hashes take 562 rows for 136 bytes each; the rest is for reading access lists.
         rows_per_byte: 12,
         block_rows: 4_000,
         batch_rows: 10_500,

@@ -492,7 +492,9 @@ impl Run<'_> {
             };
             let secp::PublicKey { x, y } = match self.recovered {
                 Some((of, key)) if of == signature => key,
-                _ => recover(&signature).ok_or("the signature is no signature of any key")?,
+                _ => {
+                    (signature.recover().ok()).ok_or("the signature is no signature of any key")?
+                }
             };
             self.recovered = Some((signature, secp::PublicKey { x, y }));
             let (wanted, other) = if has(Op::KeyX) { (x, y) } else { (y, x) };
@@ -725,20 +727,6 @@ impl Run<'_> {
             has(StateOp::MakeD),
         )
     }
-}
-
-/// The key that made a signature.
-fn recover(s: &secp::Signature) -> Option<secp::PublicKey> {
-    use k256::ecdsa::{RecoveryId, Signature, VerifyingKey};
-    let [r, v, z] = [s.r, s.s, s.z].map(|w| w.to_be_bytes::<32>());
-    let signature = Signature::from_scalars(r, v).ok()?;
-    let key =
-        VerifyingKey::recover_from_prehash(&z, &signature, RecoveryId::new(s.odd, false)).ok()?;
-    let point = key.to_encoded_point(false);
-    Some(secp::PublicKey {
-        x: U256::from_be_slice(point.x()?),
-        y: U256::from_be_slice(point.y()?),
-    })
 }
 
 /// The service message of an instruction, as the constraints define it.

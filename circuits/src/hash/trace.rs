@@ -1,17 +1,11 @@
 //! Rows of the `hash` chip, from the permutations that all chips ask for.
 
-use super::{FULL_ROUNDS, HashChip, PARTIAL_ROUNDS, ROWS, columns::Shared};
-use crate::{
-    Fr,
-    framework::trace::{Row, Trace},
-};
+use super::{FACT_ROW, HashChip, INNER_ROUNDS, ROUND_ROWS, ROWS, constraints::Constants};
+use crate::{Fr, framework::trace::Trace};
 use ff::Field;
 use protocol::{
     hash::Tag,
-    poseidon2::{
-        self, EXTERNAL_CONSTANTS, EXTERNAL_ROUNDS, INTERNAL_CONSTANTS, WIDTH, external_layer,
-        internal_layer,
-    },
+    poseidon2::{self, WIDTH, external_layer, internal_layer, sbox},
 };
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -61,13 +55,68 @@ impl Permutations {
     }
     /// Rows that the `hash` chip needs for them.
     pub fn rows(&self) -> usize {
-        self.len() * ROWS
+        self.len() * ROWS + usize::from(!self.is_empty())
     }
 }
 
+/// What the rows of one permutation hold; all their other cells follow from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct States {
+    /// Constants of each row.
+    pub(super) constants: [Constants; ROUND_ROWS],
+    /// `F`: what enters each row's external round.
+    pub(super) entering: [[Fr; WIDTH]; ROUND_ROWS],
+    /// `P`: what enters each row's internal rounds.
+    pub(super) inner: [[Fr; WIDTH]; ROUND_ROWS],
+    /// What leaves the last internal round.
+    pub(super) turned: [Fr; WIDTH],
+}
+
+impl States {
+    /// The permutation of `input` with these constants.
+    pub(super) fn of(input: [Fr; WIDTH], constants: [Constants; ROUND_ROWS]) -> Self {
+        let zero = [[Fr::ZERO; WIDTH]; ROUND_ROWS];
+        let (mut entering, mut inner) = (zero, zero);
+        let mut state = input;
+        external_layer(&mut state);
+        for row in (0..=FACT_ROW).rev() {
+            entering[row] = state;
+            state = outer_round(state, &constants[row]);
+        }
+        for row in 0..ROUND_ROWS {
+            inner[row] = state;
+            for c in &constants[row].inner {
+                state[0] = sbox(state[0] + c);
+                internal_layer(&mut state);
+            }
+        }
+        let turned = state;
+        for row in (FACT_ROW + 1..ROUND_ROWS).rev() {
+            entering[row] = state;
+            state = outer_round(state, &constants[row]);
+        }
+        Self {
+            constants,
+            entering,
+            inner,
+            turned,
+        }
+    }
+}
+
+/// What leaves a row's external round.
+pub(super) fn outer_round(mut state: [Fr; WIDTH], constants: &Constants) -> [Fr; WIDTH] {
+    for (word, c) in state.iter_mut().zip(constants.outer) {
+        *word = sbox(*word + c);
+    }
+    external_layer(&mut state);
+    state
+}
+
 impl HashChip {
-    /// Appends the rows of all requested permutations.
+    /// Appends the rows of all requested permutations: one run.
     pub fn fill(&self, trace: &mut Trace<'_>, permutations: &Permutations) {
+        let constants = Constants::all();
         let machine = trace.machine();
         let parts: Vec<Trace<'_>> = permutations
             .order
@@ -75,84 +124,76 @@ impl HashChip {
             .map(|inputs| {
                 let mut part = Trace::new(machine);
                 for input in inputs {
-                    self.permutation(&mut part, *input);
+                    self.permutation(&mut part, &States::of(*input, constants));
                 }
                 part
             })
             .collect();
+        if permutations.is_empty() {
+            return;
+        }
+        self.turn(trace, [Fr::ZERO; WIDTH]);
         for part in parts {
             trace.append(part);
         }
+        let last = trace.rows() - 1;
+        trace.row_mut(last).set(self.turn_cells.more, Fr::ZERO);
     }
 
-    /// Appends the six rows of one permutation.
-    fn permutation(&self, trace: &mut Trace<'_>, input: [Fr; WIDTH]) {
-        let mut out = input;
-        poseidon2::permute(&mut out);
-        let mut state = input;
-        external_layer(&mut state);
-        let (first, last) = EXTERNAL_CONSTANTS.split_at(EXTERNAL_ROUNDS / 2);
-        self.full_row(trace, &mut state, Fr::ZERO, &out, first);
-        for (phase, constants) in INTERNAL_CONSTANTS.chunks(PARTIAL_ROUNDS).enumerate() {
-            self.partial_row(trace, &mut state, phase, &out, constants);
+    /// Appends the rows of one permutation and the turn below it, which says that another one follows.
+    pub(super) fn permutation(&self, trace: &mut Trace<'_>, states: &States) {
+        for row in 0..ROUND_ROWS {
+            self.round(
+                trace,
+                &states.constants[row],
+                states.entering[row],
+                states.inner[row],
+            );
         }
-        self.full_row(trace, &mut state, Fr::ONE, &out, last);
+        self.turn(trace, states.turned);
     }
 
-    fn full_row(
+    /// Appends a `hash.round` row.
+    pub(super) fn round(
         &self,
         trace: &mut Trace<'_>,
-        state: &mut [Fr; WIDTH],
-        pos: Fr,
-        out: &[Fr; WIDTH],
-        constants: &[[Fr; WIDTH]],
+        constants: &Constants,
+        entering: [Fr; WIDTH],
+        inner: [Fr; WIDTH],
     ) {
-        let c = &self.full_cells;
-        let mut row = trace.push(self.full);
-        c.shared.fill(&mut row, state, pos, out);
-        for r in 0..FULL_ROUNDS {
-            for w in 0..WIDTH {
-                let x = state[w] + constants[r][w];
-                let u = x.square();
-                state[w] = u.square() * x;
-                row.set(c.square[r][w], u).set(c.fifth[r][w], state[w]);
+        let c = &self.round_cells;
+        let mut row = trace.push(self.round);
+        row.set_all(&c.shared.inner, inner)
+            .set_all(&c.shared.outer, outer_round(entering, constants))
+            .set(c.shared.mark, constants.mark())
+            .set_all(&c.entering, entering)
+            .set_all(&c.outer_constant, constants.outer)
+            .set_all(&c.constant, constants.inner[1..].iter().copied());
+        for w in 0..WIDTH {
+            row.set(
+                c.outer_square[w],
+                (entering[w] + constants.outer[w]).square(),
+            );
+        }
+        let mut state = inner;
+        for r in 0..INNER_ROUNDS {
+            let x = state[0] + constants.inner[r];
+            row.set(c.square[r], x.square());
+            state[0] = sbox(x);
+            if let Some(sum) = c.sum.get(r) {
+                row.set(*sum, state[0] + state[1] + state[2]);
             }
-            external_layer(state);
+            internal_layer(&mut state);
         }
     }
 
-    fn partial_row(
-        &self,
-        trace: &mut Trace<'_>,
-        state: &mut [Fr; WIDTH],
-        phase: usize,
-        out: &[Fr; WIDTH],
-        constants: &[Fr],
-    ) {
-        let c = &self.partial_cells;
-        let mut row = trace.push(self.partial);
-        let pos = Fr::from(phase as u64) - Fr::from(3);
-        c.shared.fill(&mut row, state, pos, out);
-        if let Some(cell) = phase.checked_sub(1).and_then(|p| c.phase.get(p)) {
-            row.set(*cell, Fr::ONE);
-        }
-        for (r, constant) in constants.iter().enumerate() {
-            let x = state[0] + constant;
-            let u = x.square();
-            if let Some(cell) = r.checked_sub(1).and_then(|r| c.input.get(r)) {
-                row.set(*cell, x);
-            }
-            row.set(c.square[r], u);
-            state[0] = u.square() * x;
-            internal_layer(state);
-        }
-    }
-}
-
-impl Shared {
-    fn fill(&self, row: &mut Row<'_>, state: &[Fr; WIDTH], pos: Fr, out: &[Fr; WIDTH]) {
-        row.set_all(&self.state, *state)
-            .set(self.pos, pos)
-            .set_all(&self.out, *out);
+    /// Appends a `hash.turn` row with another permutation to follow.
+    pub(super) fn turn(&self, trace: &mut Trace<'_>, state: [Fr; WIDTH]) {
+        let c = &self.turn_cells;
+        trace
+            .push(self.turn)
+            .set_all(&c.shared.inner, state)
+            .set_all(&c.shared.outer, state)
+            .set(c.more, Fr::ONE);
     }
 }

@@ -51,7 +51,7 @@ fn edge(column: usize, row: i8) -> Cell {
 /// What a sponge row hands to the sponge row below.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Carry {
-    /// Address of the row's first lane: the time and the lane's number. 26 less where a state comes in.
+    /// Address of the row's lane: the time and the lane's number. 25 less where a state comes in.
     pub(crate) address: Cell,
     /// Row of the step's schedule, see [`super::tables::schedule`].
     pub(crate) code: Cell,
@@ -59,9 +59,9 @@ pub(crate) struct Carry {
     pub(crate) end: Cell,
     /// 1 once the padding's first byte is absorbed.
     pub(crate) padded: Cell,
-    /// Whole groups of the message that are still to come.
-    pub(crate) left: Cell,
-    /// Column sums so far, turned by two columns each row.
+    /// Index of the next group of the message.
+    pub(crate) next: Cell,
+    /// Column sums so far, turned by one column each row.
     pub(crate) sums: [Cell; 5],
     /// The byte stream.
     pub(crate) stream: Cell,
@@ -79,7 +79,7 @@ impl Carry {
             code: at("code", value(1, 0)),
             end: at("end", value(2, 0)),
             padded: at("padded", value(3, 0)),
-            left: at("left", value(4, 0)),
+            next: at("next", value(4, 0)),
             sums: std::array::from_fn(|i| at(&format!("sum.{i}"), value(i, 1))),
             stream: at("stream", edge(0, 1)),
             tail: at("tail", edge(1, 1)),
@@ -94,7 +94,7 @@ impl Carry {
             code: up(self.code),
             end: up(self.end),
             padded: up(self.padded),
-            left: up(self.left),
+            next: up(self.next),
             sums: self.sums.map(up),
             stream: up(self.stream),
             tail: up(self.tail),
@@ -154,77 +154,60 @@ impl MessageCells {
     }
 }
 
-/// One rate lane of a sponge row.
-#[derive(Clone, Debug)]
-pub(crate) struct RateCells {
-    /// The lane afterwards.
-    pub(crate) after: Lane,
-    /// What both lanes had in common.
-    pub(crate) both: Lane,
-    /// `byte + 2^96 spread(byte)`, byte 0 first.
-    pub(crate) joint: Vec<Cell>,
-    /// `spread(byte)`.
-    pub(crate) spread: Vec<Cell>,
-}
-
-impl RateCells {
-    fn place(k: &mut KindBuilder<'_>, name: &str, row: usize, t: &super::Tables) -> Self {
-        Self {
-            after: Lane::place(k, &format!("{name} after"), row, t.sparse),
-            both: Lane::place(k, &format!("{name} both"), row, t.sparse),
-            joint: k.lookups(&format!("{name} joint"), row, t.byte, 8),
-            spread: k.lookups(&format!("{name} spread"), row, t.sparse8, 8),
-        }
-    }
-}
-
 /// Cells of `keccak.sponge`.
 #[derive(Clone, Debug)]
 pub(crate) struct SpongeCells {
     pub(crate) carry: Carry,
-    pub(crate) rate: [RateCells; 2],
+    /// The lane afterwards.
+    pub(crate) after: Lane,
+    /// What the lane before and the word's bits had in common.
+    pub(crate) both: Lane,
+    /// `byte + 2^96 spread(byte)`, byte 0 of the word first.
+    pub(crate) joint: Vec<Cell>,
+    /// `spread(byte)`.
+    pub(crate) spread: Vec<Cell>,
     /// The capacity lane that this row passes on, if any.
     pub(crate) capacity: Cell,
-    /// Its number less the first rate lane's; where whole states pass, the first lane's number.
-    pub(crate) place: Cell,
     pub(crate) capacity_send: Cell,
     pub(crate) capacity_receive: Cell,
-    /// 1 on the rows whose words are what their lanes are: those of a digest or of a state that goes out.
+    /// Where whole states pass, the lane's number.
+    pub(crate) place: Cell,
+    /// 1 on the rows whose word is what their lane is: those of a digest or of a state that goes out.
     pub(crate) squeeze: Cell,
     /// 1 on the rows by which a state comes in.
     pub(crate) import: Cell,
-    /// Index of the first lane's group in its byte stream.
+    /// Index of the word's group in its byte stream.
     pub(crate) index: Cell,
-    /// 1 unless the lanes before are zero: in the first step, and where a state comes in.
+    /// 1 unless the lane before is zero: in the first step, and where a state comes in.
     pub(crate) receive: Cell,
-    /// 1 unless nothing is left of the lanes: in the last step, and where a state goes out.
+    /// 1 unless nothing is left of the lane: in the last step, and where a state goes out.
     pub(crate) send: Cell,
-    /// 1 if the second lane takes a whole group.
-    pub(crate) second_data: Cell,
-    /// [`Carry::padded`] between the two lanes.
-    pub(crate) between: Cell,
 }
 
 impl SpongeCells {
     pub(super) fn place(k: &mut KindBuilder<'_>, t: &super::Tables) -> Self {
         let carry = Carry::place(k);
+        let after = Lane::place(k, "after", 0, t.sparse);
+        let both = Lane::place(k, "both", 0, t.sparse);
+        // `spread` lies in columns where `keccak.chi` has digits, with which it shares its sum.
+        let mut joint = k.lookups("joint", 0, t.byte, 6);
+        let spread = k.lookups("spread", 0, t.sparse8, 8);
+        joint.extend(k.lookups("last joint", 0, t.byte, 2));
         Self {
             carry,
-            rate: [
-                RateCells::place(k, "a", 0, t),
-                RateCells::place(k, "b", 1, t),
-            ],
+            after,
+            both,
+            joint,
+            spread,
             capacity: k.cell_at("capacity", edge(0, 0)),
-            place: k.cell_at("place", edge(1, 0)),
-            capacity_send: k.cell_at("capacity send", edge(2, 0)),
+            capacity_send: k.cell_at("capacity send", edge(1, 0)),
+            send: k.cell_at("send", edge(2, 0)),
             capacity_receive: k.cell("capacity receive", 0),
-            squeeze: k.cell("squeeze", 0),
-            import: k.cell("import", 0),
-            between: k.cell("between", 0),
-            index: k.cell("index", 1),
-            receive: k.cell("receive", 1),
-            send: k.cell("send", 1),
-            second_data: k.cell("second data", 1),
+            receive: k.cell("receive", 0),
+            index: k.cell("index", 0),
+            place: k.cell("place", 1),
+            squeeze: k.cell("squeeze", 1),
+            import: k.cell("import", 1),
         }
     }
 }
@@ -244,8 +227,10 @@ pub(crate) struct ParityCells {
     pub(crate) short: [Cell; 5],
     /// Sums of theta, by column.
     pub(crate) theta: [Cell; 5],
-    pub(crate) time: Cell,
-    pub(crate) step: Cell,
+    /// What the permutation's addresses begin from.
+    pub(crate) base: Cell,
+    /// The round, see [`super::parity_code`].
+    pub(crate) code: Cell,
 }
 
 impl ParityCells {
@@ -261,13 +246,10 @@ impl ParityCells {
             middle,
             short,
             theta: std::array::from_fn(|x| k.cell_at(&format!("theta.{x}"), value(x, 1))),
-            time: k.cell_at("time", value(0, 0)),
-            step: k.cell_at("step", value(1, 0)),
-            top: std::array::from_fn(|x| {
-                let row = usize::from(x > 2);
-                k.cell(&format!("top.{x}"), row)
-            }),
-            high: std::array::from_fn(|x| k.cell(&format!("high.{x}"), 1)),
+            base: k.cell("base", 1),
+            code: k.cell("code", 1),
+            top: std::array::from_fn(|x| k.boolean(&format!("top.{x}"), 1)),
+            high: std::array::from_fn(|x| k.cell(&format!("high.{x}"), usize::from(x > 2))),
         }
     }
 }
@@ -275,7 +257,7 @@ impl ParityCells {
 /// Cells of `keccak.theta`.
 #[derive(Clone, Debug)]
 pub(crate) struct ThetaCells {
-    /// The lanes after theta, by plane.
+    /// The lanes after theta, by column.
     pub(crate) even: [Lane; 5],
     /// Bits of weight 2 of the sums.
     pub(crate) odd: [Lane; 5],
@@ -283,15 +265,16 @@ pub(crate) struct ThetaCells {
     pub(crate) high: Lane,
     /// The low part of the chunk that the rotation cuts, moved to the top of 13 digits.
     pub(crate) cut: [Cell; 5],
-    /// Bits of weight 4 of the sum of plane 0's lane, where a round constant may have a bit.
+    /// Bits of weight 4 of the sum of column 0's lane, where a round constant may have a bit.
     pub(crate) carry: [Cell; 4],
-    /// Sums of theta for the five lanes.
+    /// Sums of theta, by column.
     pub(crate) theta: [Cell; 5],
-    pub(crate) time: Cell,
+    /// What the permutation's addresses begin from.
+    pub(crate) base: Cell,
     /// Thermometer: the row's step is at least 1, 2, 3, 4.
     pub(crate) at_least: [Cell; 4],
-    /// Step within the permutation, six a round.
-    pub(crate) step: Cell,
+    /// The round and its step, see [`super::plane_code`].
+    pub(crate) code: Cell,
     /// 0 on the permutation's last step.
     pub(crate) keep: Cell,
 }
@@ -308,11 +291,11 @@ impl ThetaCells {
             cut: std::array::from_fn(|j| k.lookup(&format!("cut.{j}"), row(j), t.sparse)),
             carry: std::array::from_fn(|i| k.lookup(&format!("carry.{i}"), 1, t.sparse)),
             theta: std::array::from_fn(|j| k.cell_at(&format!("theta.{j}"), value(j, 0))),
-            time: k.cell_at("time", value(0, 1)),
+            base: k.cell_at("base", value(0, 1)),
             at_least: std::array::from_fn(|i| {
                 k.cell_at(&format!("at least {}", i + 1), value(i + 1, 1))
             }),
-            step: k.cell_at("step", edge(2, 1)),
+            code: k.cell_at("code", edge(2, 1)),
             keep: k.cell_at("keep", edge(1, 1)),
         }
     }
@@ -321,13 +304,13 @@ impl ThetaCells {
 /// Cells of `keccak.chi`.
 #[derive(Clone, Debug)]
 pub(crate) struct ChiCells {
-    /// The plane's lanes after rho and pi.
+    /// The plane's lanes after rho and pi, turned by as many places as the step's number.
     pub(crate) before: [Cell; 5],
-    /// Its lanes after chi.
+    /// Its lanes after chi, in the same places.
     pub(crate) after: [Lane; 5],
     /// What is left of the sums: 8 chunks of 8 digits 0, 1 or 4 for each lane.
     pub(crate) rest: [Vec<Cell>; 5],
-    /// Column sums of the planes before.
+    /// Column sums of the planes before, in the same places.
     pub(crate) sums: [Cell; 5],
     /// The round constant on the plane that gets one, otherwise 0.
     pub(crate) constant: Cell,

@@ -5,8 +5,7 @@
 //! It provides the fact `keccak (stream, start, length, import, export, digest_hi, digest_lo)` about `length` bytes of a byte
 //! stream from group `start` on, and requires the groups of 8 bytes from the `bytes` bus:
 //!
-//! - `import` = 0: the sponge begins with the zero state; `import` = 1: lane `i` is group `i` of stream `stream + 2`, which has
-//!   groups 0 to 25, the last one zero;
+//! - `import` = 0: the sponge begins with the zero state; `import` = 1: lane `i` is group `i` of stream `stream + 2`, `i < 25`;
 //! - `export` = 0: the message ends, is padded, and has this digest. Any length below 2^42 will do, 0 included. Bytes of
 //!   the last group behind the length are shown to be zero;
 //! - `export` = 1: the length is a positive multiple of 136, nothing is padded, the digest is 0, and lane `i` of the state after
@@ -18,14 +17,14 @@
 //! | kind | rows | how often | does |
 //! |---|---|---|---|
 //! | `keccak.message` | 2 | once a message | length, padding, digest; head of the run of sponge rows |
-//! | `keccak.sponge` | 18 | nine times a step, a step for each permutation | two rate lanes take a word, one capacity lane passes |
-//! | | 18 | nine times for a digest | two lanes become words, or words without a meaning go; one capacity lane goes |
-//! | | 26 | 13 times for each given state, before the steps or after | two words become lanes, or two lanes words |
+//! | `keccak.sponge` | 2 | 17 times a step, a step for each permutation | a rate lane takes a word; on eight rows a capacity lane passes |
+//! | | 2 | 17 times for a digest | a lane becomes a word, or goes; on eight rows a capacity lane goes |
+//! | | 2 | 25 times for each given state, before the steps or after | a word becomes a lane, or a lane a word |
 //! | `keccak.parity` | 2 | once a round | column sums to parities, the five sums of theta |
 //! | `keccak.theta` | 2 | five times a round | theta, rho and pi of the five lanes that make one plane |
 //! | `keccak.chi` | 2 | below each theta | chi and iota of that plane |
 //!
-//! A permutation takes 24 (2 + 5 (2 + 2)) = 528 rows and a sponge step 18; [`rows`] adds up a run.
+//! A permutation takes 24 (2 + 5 (2 + 2)) = 528 rows and a sponge step 34; [`rows`] adds up a run.
 //!
 //! # Lanes
 //!
@@ -46,8 +45,9 @@
 //!
 //! # Rho
 //!
-//! In step `t` the lane of plane `j` is `x = j + t mod 5`; pi takes these five to the plane `y = 2 t mod 5`. A rotation by
-//! `r` cuts the lane at digit `64 - r`, `n` digits above the boundary of some chunk. `cut` holds the low `n` digits of that
+//! In step `t` the lane of column `x` is that of plane `y = x - t mod 5`; pi takes these five to the plane `2 t mod 5`, and lane `(x, y)` to
+//! column `y`. So place `x` of chi's row is column `x - t`, and the places are turned against the columns; chi itself does not
+//! mind. The column sums that chi hands on are turned by one place each step, five times a round. A rotation by `r` cuts the lane at digit `64 - r`, `n` digits above the boundary of some chunk. `cut` holds the low `n` digits of that
 //! chunk, moved to the top of 13 digits. With `E` the lane and `low` its whole chunks below the cut,
 //!
 //! `8^64 B = Σ [t] 8^r (E + (8^64 - 1) low) + (8^115 - 8^51) cut`.
@@ -74,42 +74,42 @@
 //! `squeeze`; two rows later it squeezes no more). Of these only the last two send nothing on, and only the last row of one leaves
 //! `absorbing`: no other row closes the run.
 //!
-//! *Padding.* Rows take whole groups while `padded` is 0, count them down in `left`, then take the padded group, which
+//! *Padding.* Rows take whole groups while `padded` is 0, count them in `next`, then take the padded group, which
 //! `keccak.message` makes, and zeros. Rate lane 16 takes 0x80 in addition once `padded` is 1. Rows of a given state count
 //! nothing and take no padding.
 //!
-//! *Squeezing.* On rows with `squeeze` nothing is left of the lanes, so the words are the lanes: in the last step those of lanes
+//! *Squeezing.* On rows with `squeeze` nothing is left of the lane, so the word is the lane: in the last step those of lanes
 //! 0 to 3, the digest, which travel in the registers of the column sums to the end of the step; where a state goes out all of them, and
-//! each is required of stream `stream + 3`. There the registers stay 0, and so the digest is. `left` is 0 on these rows; for a
-//! state that goes out this means that the message consists of the whole blocks that its steps took.
+//! each is required of stream `stream + 3`. There the registers stay 0, and so the digest is. On these rows all groups of
+//! the message are taken; for a state that goes out this means that the message consists of the whole blocks that its steps took.
 //!
 //! *Import.* The words come from stream `stream + 2` and become lanes of this very time, which the step between below takes.
-//!
-//! *Lane 25* does not exist, but a given state has rows for 26 lanes. Where a state comes in, its token is made there and taken by
-//! `keccak.message` if `import` is 1, with value 0. Where a state goes out it is taken there (its word is zero), and `keccak.message`
-//! makes it, with value 0, if `export` is 1. This binds what the run did to what the message claims, see below.
 //!
 //! # Time: why nothing can be skipped, repeated or exchanged
 //!
 //! All values but the carried ones of sponge rows travel as tokens:
 //!
-//! - `keccak.lane (time + lane, value)`, a lane's sum of digits, from chi or sponge to theta or sponge; times are multiples of 32;
-//! - `keccak.sums (time, step, 5 sums)`: sponge → parity; parity (zeros) → chi → chi → parity; last sponge row → message;
-//! - `keccak.theta (time, step, 5 sums of theta, high)`: parity → theta.
+//! - `keccak.lane (address, value)`, a lane's sum of digits, from chi or sponge to theta or sponge; an address is a time, a
+//!   multiple of 32, and the lane's number `x + 5 y`;
+//! - `keccak.sums (base, code, 5 sums)`: sponge → parity; parity (zeros) → chi → chi → parity; last sponge row → message;
+//! - `keccak.theta (5 sums of theta, base, code, high)`: parity → theta.
 //!
 //! A run begins at the time `2^64 key`, `key = length + 2^42 start + 2^81 stream + 2^107 import + 2^108 export`, whose parts are
-//! shown to be in range; a step and its permutation take 145 ticks of 32. A row that consumes at one time produces only at
-//! later ones of the same key (less than 2^64 later), so no ring of rows can feed itself, and every chain of
-//! tokens goes back to a sponge run, which begins at a message row. (The message row itself takes and makes lane 25, always with
-//! value 0: no chain of values passes it.) `step` runs along with `time` within a permutation, -1 at its first parity; theta looks it
-//! up. There are entries for `6 round + t`, `t < 5`, only: a parity row that took sums in the middle of a round, after the last round, or a
-//! digest, would offer theta sums for a step without entry, which nobody could consume.
+//! shown to be in range. A step takes one tick of 32 and each round one more: a step at time `T` makes lanes of `T + 32` and sums of the base
+//! `T - 32`; round `r` takes lanes of `base + 32 (r + 2)` and makes those of the next tick; the step after it is at `T + 25 · 32`. The time of
+//! a run stays below `2^64 (key + 1)`.
 //!
-//! *The claims are true.* Take all runs of one key; say there are `n`, hence `n` message rows with the same `import` and
-//! `export`. `code` in the message row says whether its own run begins with a state, so all do if `import` is 1, otherwise none. Each run
-//! ends once and makes one token with `DIGEST_STEP`, 145 ticks or more after the beginning; nothing else makes such tokens, so each
-//! message's `blocks` is at least 1, and its lane 25 of the end is another token than that of the beginning. Only message rows make lane 25 of an end, only runs that
-//! end in a state take it, one each: if `export` is 1 there are `n` tokens, so all runs do; otherwise none does.
+//! `code` says where in the permutation a row is: `32 (r + 2) - 5 t` for step `t < 5` of round `r`, looked up by theta (its chi takes it
+//! from there); `t = 5` of the round before for parity. A parity row is not looked up, but offers theta sums for five codes: unless its own is that of a
+//! round's beginning, one of them has no entry and nobody can consume it. So column sums taken in the middle of a round or after the last, or
+//! those of a run's end (`DIGEST_CODE`, `EXPORT_CODE`), lead nowhere. Every row that stands has its place in the order of steps, rounds and
+//! planes of its key, takes what is made at earlier places and makes what is taken at later ones. No ring of rows can feed itself, and every
+//! chain of tokens goes back to a sponge run, which begins at a message row.
+//!
+//! *The claims are true.* `code` in the message row says whether its own run begins with a state. Take all runs of one key; say there are `n`,
+//! hence `n` message rows with the same `import` and `export`. Each run ends once and makes one token with `DIGEST_CODE` or, if it ends in a
+//! state, `EXPORT_CODE`; nothing else that stands makes such tokens, and only message rows take them, one each, with the code that `export` says. So each
+//! run ends as its message claims.
 //!
 //! By induction over time every token of a key has the one value that the message gives it. Two runs of one key may therefore
 //! exchange tokens: they are the same. This needs that the `bytes` bus has one value for each (stream, index).
@@ -118,7 +118,7 @@
 //!
 //! - Byte groups are below 2^64 and unique: their provider's matter.
 //! - What the stream is: the requirer's matter; so is that streams `stream + 2` and `stream + 3` hold nothing else, and what
-//!   follows the state in them, except for group 25 of an incoming state.
+//!   follows the state in them: groups from 25 on are not looked at.
 
 mod columns;
 mod constraints;
@@ -158,14 +158,22 @@ const START_LIMBS: usize = 3;
 const WHOLE_LIMBS: usize = 3;
 /// 13-bit limbs of the count of permutations.
 const BLOCK_LIMBS: usize = 2;
-/// A unit of time, so that a time and a lane's number make an address.
+/// A unit of time, so that a time and a lane's number make an address: one for a sponge step, one for a round.
 const TICK: u64 = 32;
-/// Steps of a round, a tick each: one for `parity`, five for `theta` and `chi`.
-const ROUND_STEPS: u64 = 6;
 /// Time from one sponge step to the next.
-const BLOCK_TIME: u64 = TICK * (1 + ROUND_STEPS * ROUNDS as u64);
-/// The step number with which a digest travels; no round has it to offer.
-const DIGEST_STEP: u64 = ROUND_STEPS * ROUNDS as u64 - 1;
+const BLOCK_TIME: u64 = TICK * (1 + ROUNDS as u64);
+/// Code of the column sums that `keccak.parity` takes at the beginning of a round.
+const fn parity_code(round: usize) -> u64 {
+    TICK * (round as u64 + 1) - 25
+}
+/// Code of step `t` of a round. The lanes that the round takes have the addresses `base + plane_code(round, 0) + lane`.
+const fn plane_code(round: usize, t: usize) -> u64 {
+    TICK * (round as u64 + 2) - 5 * t as u64
+}
+/// The code with which a digest travels; no round has it to offer.
+const DIGEST_CODE: u64 = parity_code(ROUNDS);
+/// The code with which a run ends that gives its state away.
+const EXPORT_CODE: u64 = DIGEST_CODE + 1;
 /// Bit of a joint entry at which the spread byte begins.
 const JOINT_BITS: u32 = crate::tables::JOINT_BITS;
 
@@ -225,9 +233,9 @@ struct Tables {
 struct Tokens {
     /// `(time + lane, value)`.
     lane: Bus,
-    /// `(time, step, sum_0 .. sum_4)`.
+    /// `(base, code, sum_0 .. sum_4)`.
     sums: Bus,
-    /// `(time, step, theta_0 .. theta_4, high)`.
+    /// `(theta_0 .. theta_4, base, code, high)`.
     theta: Bus,
 }
 

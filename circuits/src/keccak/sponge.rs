@@ -12,7 +12,7 @@ pub struct Request {
     pub start: u64,
     /// The message's length in bytes; a positive multiple of [`RATE_BYTES`] if `export`.
     pub length: u64,
-    /// Begins from the state in groups 0 to 24 of stream `stream + 2`, not from zero; group 25 is zero.
+    /// Begins from the state in groups 0 to 24 of stream `stream + 2`, not from zero.
     pub import: bool,
     /// Ends with the state in groups 0 to 24 of stream `stream + 3`, not with a digest.
     pub export: bool,

@@ -1,6 +1,6 @@
 //! Small fixed tables: the schedule of a sponge step, the steps of a permutation, the padding of the last group.
 
-use super::{ROUND_CONSTANTS, ROUND_STEPS, ROUNDS};
+use super::{ROUND_CONSTANTS, ROUNDS, plane_code};
 use crate::{
     Fr,
     framework::{MachineBuilder, TableId, pow2},
@@ -8,22 +8,13 @@ use crate::{
 };
 use ff::Field;
 
-/// Rows of a sponge step.
-pub(super) const STEP_ROWS: u64 = 9;
-/// The capacity lane that each row of a step passes on: one whose column is two right of the first rate lane's.
-pub(super) const CAPACITY: [Option<u64>; STEP_ROWS as usize] = [
-    Some(22),
-    Some(19),
-    Some(21),
-    Some(18),
-    Some(20),
-    None,
-    Some(24),
-    None,
-    Some(23),
-];
-/// Rows of an imported or exported state: 25 lanes by pairs.
-pub(super) const STATE_ROWS: u64 = 13;
+/// Rows of a sponge step: one for each rate lane.
+pub(super) const STEP_ROWS: u64 = 17;
+/// Rows of a state that comes in or goes out: one for each lane.
+pub(super) const STATE_ROWS: u64 = 25;
+/// How far the capacity lane that a row of a step passes on is behind its rate lane: a multiple of 5, so that they are in one
+/// column. Rows 2 to 9 pass on lanes 17 to 24.
+pub(super) const CAPACITY: u64 = 15;
 
 /// What a run of sponge rows is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,24 +68,20 @@ impl Mode {
     pub(super) fn ends(self, i: u64) -> bool {
         self != Self::Import && i + 1 == self.rows()
     }
-    /// Whether the words of row `i` are what its lanes are.
+    /// Whether the word of row `i` is what its lane is.
     pub(super) fn squeezes(self, i: u64) -> bool {
-        self == Self::Export || self == Self::Last && i < 2
+        self == Self::Export || self == Self::Last && i < 4
     }
     /// The capacity lane that row `i` passes on.
     pub(super) fn capacity(self, i: u64) -> Option<u64> {
-        match self {
-            Self::Import | Self::Export => None,
-            _ => CAPACITY[i as usize],
-        }
+        let passes = !matches!(self, Self::Import | Self::Export);
+        (passes && (STEP_ROWS..25).contains(&(i + CAPACITY))).then_some(i + CAPACITY)
     }
-    /// What row `i` has in the column of places: how far its capacity lane lies behind its first lane; where whole states
-    /// pass, its first lane.
-    pub(super) fn place(self, i: u64) -> Fr {
-        match (self, self.capacity(i)) {
-            (Self::Import | Self::Export, _) => Fr::from(2 * i),
-            (_, Some(lane)) => Fr::from(lane) - Fr::from(2 * i),
-            _ => Fr::ZERO,
+    /// Where whole states pass, row `i`'s lane.
+    pub(super) fn place(self, i: u64) -> u64 {
+        match self {
+            Self::Import | Self::Export => i,
+            _ => 0,
         }
     }
 }
@@ -106,7 +93,7 @@ pub(super) fn schedule(b: &mut MachineBuilder) -> TableId {
         for mode in Mode::ALL {
             for i in 0..mode.rows() {
                 let live = mode.capacity(i).is_some();
-                let mut row = vec![Fr::from(mode.code() + i), mode.place(i)];
+                let mut row = vec![Fr::from(mode.code() + i), Fr::from(mode.place(i))];
                 row.extend(
                     [
                         mode.receives(),
@@ -126,17 +113,17 @@ pub(super) fn schedule(b: &mut MachineBuilder) -> TableId {
     })
 }
 
-/// `(step, at least 1, at least 2, at least 3, at least 4, constant, keep)`: six steps a round, the sixth has no entry.
+/// `(code, at least 1, at least 2, at least 3, at least 4, constant, keep)` of the five steps of each round.
 pub(super) fn steps(b: &mut MachineBuilder) -> TableId {
     b.table("keccak steps", || {
         let mut rows = vec![];
-        for round in 0..ROUNDS as u64 {
+        for round in 0..ROUNDS {
             for t in 0..5 {
-                let last = round + 1 == ROUNDS as u64 && t == 4;
-                let mut row = vec![Fr::from(ROUND_STEPS * round + t)];
+                let last = round + 1 == ROUNDS && t == 4;
+                let mut row = vec![Fr::from(plane_code(round, t))];
                 row.extend((1..5).map(|n| Fr::from(u64::from(t >= n))));
                 row.push(match t {
-                    0 => spread64(ROUND_CONSTANTS[round as usize]),
+                    0 => spread64(ROUND_CONSTANTS[round]),
                     _ => Fr::ZERO,
                 });
                 row.push(Fr::from(u64::from(!last)));

@@ -1,10 +1,10 @@
 //! Filling the rows of a message.
 
 use super::{
-    BLOCK_TIME, CHUNK, JOINT_BITS, KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUND_STEPS,
-    ROUNDS, Request, Run, TICK,
-    columns::{Carry, Lane, RateCells},
-    groups,
+    BLOCK_TIME, CHUNK, JOINT_BITS, KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUNDS, Request,
+    Run, TICK,
+    columns::{Carry, Lane},
+    groups, parity_code, plane_code,
     sponge::State,
     tables::{Mode, STATE_ROWS},
 };
@@ -179,9 +179,9 @@ impl KeccakChip {
             .set(m.last, job.last)
             .set(m.import, import)
             .set(m.export, u64::from(job.claim[1]))
-            .set(c.address, begin - Fr::from(2 + 2 * STATE_ROWS * import))
+            .set(c.address, begin - Fr::from(1 + STATE_ROWS * import))
             .set(c.code, Fr::from(Mode::Import.code() * import) - Fr::ONE)
-            .set(c.left, whole)
+            .set(c.next, job.start)
             .set(c.stream, job.stream)
             .set(c.tail, job.start + whole)
             .set(c.pad, job.pad);
@@ -206,7 +206,7 @@ impl KeccakChip {
                 Mode::Between
             };
             sponge.step(trace, mode, time, &mut state);
-            permutations.push((time + Fr::from(TICK), state));
+            permutations.push((time - Fr::from(TICK), state));
             state.permute();
             time += Fr::from(BLOCK_TIME);
         }
@@ -224,9 +224,8 @@ impl KeccakChip {
         bytes
     }
 
-    fn rounds(&self, trace: &mut Trace<'_>, begin: Fr, mut state: State) {
+    fn rounds(&self, trace: &mut Trace<'_>, base: Fr, mut state: State) {
         for round in 0..ROUNDS {
-            let time = begin + Fr::from(TICK * ROUND_STEPS * round as u64);
             let sums: [[u64; 3]; 5] = std::array::from_fn(|x| {
                 let column = (0..5).map(|y| state.raw(x + 5 * y));
                 count(column.chain((x == 0).then_some(state.constant)))
@@ -237,9 +236,8 @@ impl KeccakChip {
             let theta_values = theta.map(|[a, b]| wide(a) + wide(b));
 
             let p = &self.p;
-            let step = ROUND_STEPS * round as u64;
             let mut row = trace.push(self.parity);
-            row.set(p.time, time).set(p.step, Fr::from(step) - Fr::ONE);
+            row.set(p.base, base).set(p.code, parity_code(round));
             for x in 0..5 {
                 let low = sums[x][0] & !(1 << 63);
                 put_lane(&mut row, &p.low[x], low);
@@ -258,11 +256,7 @@ impl KeccakChip {
             for t in 0..5 {
                 self.plane(
                     trace,
-                    Step {
-                        round,
-                        t,
-                        time: time + Fr::from(TICK * (1 + t as u64)),
-                    },
+                    Step { round, t, base },
                     (&before, &theta, &theta_values, sums[t][2]),
                     &mut state,
                     &mut column_sums,
@@ -279,37 +273,36 @@ impl KeccakChip {
         state: &mut State,
         column_sums: &mut [Fr; 5],
     ) {
-        let Step { round, t, time } = step;
+        let Step { round, t, base } = step;
         let c = &self.t;
         let last = round + 1 == ROUNDS && t == 4;
         let mut row = trace.push(self.theta);
-        row.set(c.time, time)
-            .set(c.step, ROUND_STEPS * round as u64 + t as u64)
+        row.set(c.base, base)
+            .set(c.code, plane_code(round, t))
             .set(c.keep, u64::from(!last));
         for (i, cell) in c.at_least.iter().enumerate() {
             row.set(*cell, u64::from(t > i));
         }
         put_lane(&mut row, &c.high, high);
         let mut turned = [0; 5];
-        for j in 0..5 {
-            let x = (j + t) % 5;
-            let lane = x + 5 * j;
+        for x in 0..5 {
+            let lane = x + 5 * ((x + 5 - t) % 5);
             let constant = if lane == 0 { before.constant } else { 0 };
             let [even, odd, carry] = count([before.raw(lane), constant, theta[x][0], theta[x][1]]);
-            put_lane(&mut row, &c.even[j], even);
-            put_lane(&mut row, &c.odd[j], odd);
-            if j == 0 {
+            put_lane(&mut row, &c.even[x], even);
+            put_lane(&mut row, &c.odd[x], odd);
+            if x == 0 {
                 for (cell, at) in c.carry.iter().zip([0, 15, 31, 51]) {
                     row.set(*cell, sparse(carry >> at));
                 }
             }
-            row.set(c.theta[j], theta_values[x]);
+            row.set(c.theta[x], theta_values[x]);
             let r = RHO[lane];
             let chunks = ((64 - r) / CHUNK as u32).min(4);
             let digits = 64 - r - CHUNK as u32 * chunks;
             let chunk = even >> (CHUNK as u32 * chunks);
-            row.set(c.cut[j], sparse(chunk << (CHUNK as u32 - digits)));
-            turned[j] = even.rotate_left(r);
+            row.set(c.cut[x], sparse(chunk << (CHUNK as u32 - digits)));
+            turned[x] = even.rotate_left(r);
         }
 
         let c = &self.c;
@@ -332,17 +325,18 @@ impl KeccakChip {
                 let bits = |v: u64| u64::from(CONSTANTS.byte[usize::from((v >> (8 * i)) as u8)]);
                 row.set(*cell, bits(one) + 4 * bits(four));
             }
-            state.set_raw(x + 5 * y, out);
+            state.set_raw((x + 5 - t) % 5 + 5 * y, out);
             column_sums[x] += wide(out);
         }
         column_sums[0] += constant;
+        column_sums.rotate_right(1);
     }
 }
 
 struct Step {
     round: usize,
     t: usize,
-    time: Fr,
+    base: Fr,
 }
 
 /// What the sponge rows of a message share.
@@ -355,6 +349,11 @@ struct Sponge<'c> {
 }
 
 impl Sponge<'_> {
+    /// Index of the message's next group.
+    fn next(&self) -> u64 {
+        self.job.start + self.taken as u64
+    }
+
     /// The next rate lane's word outside the last step.
     fn next_word(&mut self, lane: usize) -> u64 {
         if let (false, Some(w)) = (self.padded, self.job.whole.get(self.taken)) {
@@ -377,7 +376,7 @@ impl Sponge<'_> {
             }
             (Mode::Export, _) | (Mode::Last, 0..4) => raw.swap_bytes(),
             (Mode::Last, 16) => 128,
-            (Mode::Last, _) | (_, 17) => 0,
+            (Mode::Last, _) => 0,
             _ => self.next_word(lane),
         }
     }
@@ -392,46 +391,42 @@ impl Sponge<'_> {
             let mut row = trace.push(chip.sponge);
             let (end, squeeze) = (mode.ends(i), mode.squeezes(i));
             let absorbs = mode.sends() && mode != Mode::Import;
-            let mut added = [Fr::ZERO; 5];
-            for n in 0..2 {
-                let lane = (2 * i) as usize + n;
-                let raw = state.lanes.get(lane).copied().unwrap_or(0);
-                let constant = if lane == 0 { state.constant } else { 0 };
-                let word = self.word(mode, lane, raw ^ constant);
-                let [after, both, _] = count([raw, constant, word.swap_bytes()]);
-                put_rate(&mut row, &s.rate[n], word, after, both);
-                if mode == Mode::Last && squeeze {
-                    self.digest.push(word);
-                    added[n] = Fr::from(word);
-                }
-                if absorbs {
-                    added[n] = wide(after);
-                }
-                if mode.sends()
-                    && let Some(l) = state.lanes.get_mut(lane)
-                {
-                    *l = after;
-                }
-                if n == 0 {
-                    row.set(s.between, bit(self.padded));
-                }
+            let index = match mode.place(i) {
+                0 if mode != Mode::Import && !squeeze => self.next(),
+                place => place,
+            };
+            let lane = i as usize;
+            let constant = if lane == 0 { state.constant } else { 0 };
+            let raw = state.raw(lane);
+            let word = self.word(mode, lane, raw ^ constant);
+            let [after, both, _] = count([raw, constant, word.swap_bytes()]);
+            put_lane(&mut row, &s.after, after);
+            put_lane(&mut row, &s.both, both);
+            for (i, byte) in word.to_be_bytes().into_iter().enumerate() {
+                row.set(s.joint[i], CONSTANTS.joint[usize::from(byte)])
+                    .set(s.spread[i], sparse(u64::from(byte)));
+            }
+            let mut added = Fr::ZERO;
+            if mode == Mode::Last && squeeze {
+                self.digest.push(word);
+                added = Fr::from(word);
+            }
+            if mode.sends() {
+                state.set_raw(lane, after);
+            }
+            if absorbs {
+                added = wide(after);
             }
             let capacity = mode.capacity(i);
             if let Some(lane) = capacity {
                 let v = wide(state.raw(lane as usize));
                 row.set(s.capacity, v);
                 if absorbs {
-                    added[2] = v;
+                    added += v;
                 }
             }
-            sums = std::array::from_fn(|k| sums[(k + 2) % 5] + added[k]);
-            let second_data = bit(!end && !self.padded);
-            let left = (whole - self.taken) as u64;
-            let index = if mode == Mode::Import || squeeze {
-                mode.place(i)
-            } else {
-                Fr::from(self.job.start + whole as u64) - Fr::from(left + 1 + second_data)
-            };
+            sums.rotate_left(1);
+            sums[0] += added;
             row.set(
                 s.capacity_receive,
                 bit(capacity.is_some() && mode.receives()),
@@ -442,28 +437,27 @@ impl Sponge<'_> {
             .set(s.import, bit(mode == Mode::Import))
             .set(s.index, index)
             .set(s.receive, bit(mode.receives()))
-            .set(s.send, bit(mode.sends()))
-            .set(s.second_data, second_data);
+            .set(s.send, bit(mode.sends()));
             let Carry {
                 address,
                 code,
                 end: ends,
                 padded,
-                left: to_come,
+                next,
                 sums: sum,
                 stream,
                 tail,
                 pad,
             } = s.carry;
             let begin = match mode {
-                Mode::Import => time - Fr::from(2 * STATE_ROWS),
+                Mode::Import => time - Fr::from(STATE_ROWS),
                 _ => time,
             };
-            row.set(address, begin + Fr::from(2 * i))
+            row.set(address, begin + Fr::from(i))
                 .set(code, mode.code() + i)
                 .set(ends, bit(end))
                 .set(padded, bit(self.padded))
-                .set(to_come, left)
+                .set(next, self.next())
                 .set_all(&sum, sums)
                 .set(stream, self.job.stream)
                 .set(tail, self.job.start + whole as u64)
@@ -472,14 +466,5 @@ impl Sponge<'_> {
         if mode.sends() {
             state.constant = 0;
         }
-    }
-}
-
-fn put_rate(row: &mut Row<'_>, cells: &RateCells, word: u64, after: u64, both: u64) {
-    put_lane(row, &cells.after, after);
-    put_lane(row, &cells.both, both);
-    for (i, byte) in word.to_be_bytes().into_iter().enumerate() {
-        row.set(cells.joint[i], CONSTANTS.joint[usize::from(byte)])
-            .set(cells.spread[i], sparse(u64::from(byte)));
     }
 }

@@ -3,11 +3,23 @@
 use super::numbers::LIMB;
 use crate::framework::{Cell, Expr, KindBuilder, TableId, lin, pow2};
 
-/// Four cells of one number's limbs.
-pub(super) type Limbs = [Cell; 4];
+/// Three cells of one number's limbs.
+pub(super) type Limbs = [Cell; 3];
 
-/// Four limbs as expressions.
-pub(super) type Exprs = [Expr; 4];
+/// Three limbs as expressions.
+pub(super) type Exprs = [Expr; 3];
+
+/// Bits of an entry of the second range table.
+pub(super) const SHORT_BITS: u32 = 11;
+
+/// The tables that digits are looked up in.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranges {
+    /// 13 bits.
+    pub(super) long: TableId,
+    /// 11 bits.
+    pub(super) short: TableId,
+}
 
 pub(super) fn limbs(k: &mut KindBuilder<'_>, name: &str, row: usize) -> Limbs {
     std::array::from_fn(|i| k.cell(&format!("{name}.{i}"), row))
@@ -17,102 +29,101 @@ pub(super) fn exprs(l: &Limbs) -> Exprs {
     l.map(Cell::expr)
 }
 
-/// Up to ten looked-up 13-bit digits, least significant first, as one number, limb by limb.
+/// 13-bit digits, least significant first, as one number.
 pub(super) fn digits(cells: &[Cell]) -> Expr {
-    if cells.len() > 6 {
-        return digits(&cells[..5]) + digits(&cells[5..]) * pow2(LIMB);
-    }
     lin(cells
         .iter()
         .enumerate()
         .map(|(i, c)| (pow2(13 * i as u32), *c)))
 }
 
-/// `x_0 + 2^65 x_1`, the first half of a limbed number.
-pub(super) fn low(x: &Exprs) -> Expr {
-    x[0].clone() + x[1].clone() * pow2(LIMB)
+/// Seven digits, and three more on top of them.
+pub(super) fn ten_digits(low: &[Cell], high: &[Cell]) -> Expr {
+    digits(low) + digits(high) * pow2(LIMB)
 }
 
-/// `x_2 + 2^65 x_3`, the second half.
-pub(super) fn high(x: &Exprs) -> Expr {
-    x[2].clone() + x[3].clone() * pow2(LIMB)
+/// The limbs of the number that [`word_digits`] are the digits of.
+pub(super) fn word_limbs(cells: &[Cell]) -> Exprs {
+    let top = lin([(pow2(52), cells[18]), (pow2(63), cells[19])]);
+    [
+        digits(&cells[..7]),
+        digits(&cells[7..14]),
+        digits(&cells[14..18]) + top,
+    ]
 }
 
-/// The number in the native field.
-pub(super) fn native(x: &Exprs) -> Expr {
-    low(x) + high(x) * pow2(2 * LIMB)
+/// 20 digits of a number below 2^256: 18 of 13 bits, two of 11.
+fn word_digits(k: &mut KindBuilder<'_>, name: &str, ranges: Ranges) -> Vec<Cell> {
+    let mut cells = k.lookups(name, 0, ranges.long, 18);
+    cells.extend((18..20).map(|i| k.lookup(&format!("{name}.{i}"), 0, ranges.short)));
+    cells
 }
 
-/// `secp.mul`: one relation `o b + a d + c = q m`.
+/// `x_0 + 2^91 x_1`.
+pub(super) fn two(x0: impl Into<Expr>, x1: impl Into<Expr>) -> Expr {
+    x0.into() + x1.into() * pow2(LIMB)
+}
+
+/// `secp.mul`: one relation `o b - a (a + e) + c = q m`. It uses every cell of its two rows.
 #[derive(Clone, Debug)]
 pub(super) struct Mul {
     /// 0: modulo p; 1: modulo n.
     pub(super) order: Cell,
-    /// 13-bit digits of `o + 2^255`.
+    /// Digits of `o + 2^255`: 18 of 13 bits, two of 11.
     pub(super) o: Vec<Cell>,
-    /// `o`'s top digit + 2^13 - 2^9: the top digit is below 2^9.
-    pub(super) o_bound: Cell,
-    /// 13-bit digits of `q + 3 * 2^255`.
+    /// 13-bit digits of `q + 2^259`.
     pub(super) q: Vec<Cell>,
-    /// `q`'s top digit + 2^13 - 1536: the top digit is below 1536.
-    pub(super) q_bound: Cell,
     pub(super) b: Limbs,
     pub(super) a: Limbs,
-    pub(super) d: Limbs,
-    /// `c = c_0 + 2^130 c_1`.
+    pub(super) e: Limbs,
+    /// `c = c_0 + 2^91 c_1`.
     pub(super) c: [Cell; 2],
-    /// 13-bit digits of the carries + 2^77.
-    pub(super) carries: [Vec<Cell>; 2],
+    /// 13-bit digits of the carries + 2^103.
+    pub(super) carries: [Vec<Cell>; 3],
 }
 
 impl Mul {
-    pub(super) fn place(k: &mut KindBuilder<'_>, range: TableId) -> Self {
-        let order = k.boolean("order", 0);
-        let c = [k.cell("c.0", 0), k.cell("c.1", 0)];
+    pub(super) fn place(k: &mut KindBuilder<'_>, ranges: Ranges) -> Self {
+        let range = ranges.long;
+        let o = word_digits(k, "o", ranges);
+        let q = k.lookups("q", 1, range, 20);
+        let carry_0 = k.lookups("carry 0", 0, range, 8);
+        let carry_1 = k.lookups("carry 1", 1, range, 8);
+        let mut carry_2 = k.lookups("carry 2", 0, range, 4);
+        carry_2.extend(k.lookups("carry 2 high", 1, range, 4));
         Self {
-            order,
-            c,
-            o: k.lookups("o", 0, range, 20),
-            o_bound: k.lookup("o bound", 0, range),
-            carries: [
-                k.lookups("carry 0", 0, range, 6),
-                k.lookups("carry 1", 0, range, 6),
-            ],
-            q: k.lookups("q", 1, range, 20),
-            q_bound: k.lookup("q bound", 1, range),
-            b: limbs(k, "b", 1),
+            o,
+            q,
+            carries: [carry_0, carry_1, carry_2],
+            b: limbs(k, "b", 0),
+            order: k.cell("order", 0),
+            c: [k.cell("c.0", 0), k.cell("c.1", 0)],
             a: limbs(k, "a", 1),
-            d: limbs(k, "d", 1),
+            e: limbs(k, "e", 1),
         }
     }
 }
 
-/// `secp.step`: one affine addition or doubling, in one of six modes.
+/// `secp.step`: one affine addition or doubling.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     /// Names the point `R`: its x and the parity of its y.
     pub(super) label: [Cell; 2],
-    /// Which offset point blinds the run.
-    pub(super) offset: Cell,
-    /// Iteration, 0 to 32.
-    pub(super) window: Cell,
-    /// Modes, looked up in the range and adding up to 1: exactly one of them is 1. The four doublings of an iteration come first.
-    pub(super) doubles: [Cell; 4],
-    /// The first multiple of R, from the offset itself.
-    pub(super) first: Cell,
-    /// A further multiple of R, from the one before.
-    pub(super) further: Cell,
-    pub(super) add: Cell,
-    pub(super) add_phi: Cell,
-    pub(super) add_comb: Cell,
-    pub(super) correct: Cell,
-    /// Multiple of `R` (or of its image) that is built or added, 2 to 16 or 1 to 16.
+    /// Where the step stands: an entry of the schedule, as the next four.
+    pub(super) place: Cell,
+    /// Where the second point stands, or the key of a fixed point.
+    pub(super) other: Cell,
+    /// A doubling.
+    pub(super) doubles: Cell,
+    /// The second point is a multiple, or the image of one.
+    pub(super) multiple: Cell,
+    /// It is the image of one.
+    pub(super) image: Cell,
+    /// Which multiple of `R` the second point contains.
     pub(super) digit: Cell,
-    /// Index into the fixed table: `16 comb_0 + comb_1`, plus the first constant's for offsets and corrections.
+    /// Multiples of G and of 2^128 G that a fixed point contains.
     pub(super) comb: [Cell; 2],
-    /// `comb_1 + 2^13 - 16`: below 16.
-    pub(super) comb_bound: Cell,
-    /// Scalars contained in the accumulator: of R, of its image, of G, of 2^128 G.
+    /// Scalars contained in the first point: of R, of its image, of G, of 2^128 G.
     pub(super) scalars: [Cell; 4],
     /// The same after the step.
     pub(super) next: [Cell; 4],
@@ -120,78 +131,45 @@ pub(super) struct Step {
     pub(super) y1: Limbs,
     pub(super) x2: Limbs,
     pub(super) y2: Limbs,
+    /// x of the multiple whose image is the second point; `x2` in other steps.
+    pub(super) raw: Limbs,
     pub(super) slope: Limbs,
     pub(super) x3: Limbs,
     pub(super) y3: Limbs,
-    /// With `build`: x of the image of the third point.
-    pub(super) image: Limbs,
-    /// `double * x1`.
-    pub(super) doubled_x: Limbs,
-    /// `double * y1`.
-    pub(super) doubled_y: Limbs,
     /// `(x1 - x2)^2` in the native field.
     pub(super) square: Cell,
-    /// Inverse of `D (D^2 - p^2)`, `D = x1 - x2`; zero with `double`.
+    /// Inverse of `D (D^2 - p^2)`, `D = x1 - x2`, where 1 stands for the factor `D` in a doubling.
     pub(super) inverse: Cell,
 }
 
 impl Step {
-    pub(super) fn place(k: &mut KindBuilder<'_>, range: TableId) -> Self {
-        // Messages of the second row read x2 and y2 at rotation -1: the value columns are the ones to be read so.
-        let [x2, y2, x1, y1, slope] = ["x2", "y2", "x1", "y1", "slope"].map(|n| limbs(k, n, 0));
-        let [doubled_x, doubled_y] = ["doubled x", "doubled y"].map(|n| limbs(k, n, 0));
-        let mut mode = |name: &str| k.lookup(name, 1, range);
-        let doubles = ["double 0", "double 1", "double 2", "double 3"].map(&mut mode);
-        let [first, further, add, add_phi, add_comb, correct, offset] = [
-            "first",
-            "further",
-            "add",
-            "add image",
-            "add comb",
-            "correct",
-            "offset",
-        ]
-        .map(&mut mode);
-        let [comb_0, comb_1, comb_bound] = ["comb.0", "comb.1", "comb bound"].map(mode);
-        let [x3, y3, image] = ["x3", "y3", "image"].map(|n| limbs(k, n, 1));
+    pub(super) fn place(k: &mut KindBuilder<'_>) -> Self {
+        // The second row has all that its own messages read.
+        let [x1, y1, slope] = ["x1", "y1", "slope"].map(|n| limbs(k, n, 0));
+        let [x2, y2, raw, x3, y3] = ["x2", "y2", "raw", "x3", "y3"].map(|n| limbs(k, n, 1));
         let names = ["r", "image", "g", "high g"];
         Self {
             label: [k.cell("label.0", 1), k.cell("label.1", 1)],
-            square: k.cell("square", 0),
-            inverse: k.cell("inverse", 0),
-            offset,
-            window: k.cell("window", 1),
-            doubles,
-            first,
-            further,
-            add,
-            add_phi,
-            add_comb,
-            correct,
+            place: k.cell("place", 1),
+            other: k.cell("other", 1),
+            doubles: k.cell("doubles", 1),
+            multiple: k.cell("multiple", 1),
+            image: k.cell("image", 1),
             digit: k.cell("digit", 1),
-            comb: [comb_0, comb_1],
-            comb_bound,
+            comb: [k.cell("comb.0", 1), k.cell("comb.1", 1)],
             scalars: names.map(|n| k.cell(&format!("scalar of {n}"), 0)),
             next: names.map(|n| k.cell(&format!("next scalar of {n}"), 1)),
+            square: k.cell("square", 0),
+            inverse: k.cell("inverse", 0),
             x1,
             y1,
             x2,
             y2,
+            raw,
             slope,
             x3,
             y3,
-            image,
-            doubled_x,
-            doubled_y,
         }
-    }
-    /// Any doubling.
-    pub(super) fn double(&self) -> Expr {
-        self.doubles.map(Cell::expr).into_iter().sum()
-    }
-    /// Any multiple that is built.
-    pub(super) fn build(&self) -> Expr {
-        self.first + self.further
     }
 }
 
@@ -202,33 +180,32 @@ pub(super) struct Word {
     pub(super) order: Cell,
     /// The limbs are those of the number minus p.
     pub(super) reduced: Cell,
-    /// 13-bit digits of limbs 0, 2 and 3, and of bits 0 to 62 of limb 1.
-    pub(super) digits: [Vec<Cell>; 4],
-    /// Limb 1's fifth digit + 2^13 - 2^11: that digit is below 2^11.
-    pub(super) bound: Cell,
-    /// Bits 63 and 64 of limb 1, as one digit.
-    pub(super) top: Cell,
-    /// `top + 2^13 - 4`: below 4.
-    pub(super) top_bound: Cell,
-    /// 13-bit digits of the limbs of `m - 1 - number`.
-    pub(super) complement: [Vec<Cell>; 4],
-    pub(super) carries: [Cell; 3],
-    /// Borrows of the subtraction of p.
-    pub(super) borrows: [Cell; 3],
+    /// Digits of the number: 18 of 13 bits, two of 11.
+    pub(super) digits: Vec<Cell>,
+    /// Bits 117 to 127, of digit 9.
+    pub(super) below: Cell,
+    /// Bits 128 and 129, of digit 9.
+    pub(super) above: Cell,
+    /// 13-bit digits of `m - 1 - number`.
+    pub(super) complement: Vec<Cell>,
+    /// Carry at bit 182 of `number + complement + 1`.
+    pub(super) carry: Cell,
+    /// Carries of the subtraction of p at bits 91 and 182.
+    pub(super) moved: [Cell; 2],
 }
 
 impl Word {
-    pub(super) fn place(k: &mut KindBuilder<'_>, range: TableId) -> Self {
+    pub(super) fn place(k: &mut KindBuilder<'_>, ranges: Ranges) -> Self {
+        let digits = word_digits(k, "digit", ranges);
         Self {
-            digits: std::array::from_fn(|i| k.lookups(&format!("digit.{i}"), 0, range, 5)),
-            bound: k.lookup("bound", 0, range),
-            complement: std::array::from_fn(|i| k.lookups(&format!("complement.{i}"), 1, range, 5)),
-            order: k.boolean("order", 0),
+            digits,
+            complement: k.lookups("complement", 1, ranges.long, 20),
+            below: k.lookup("below", 0, ranges.short),
+            above: k.lookup("above", 0, ranges.long),
+            carry: k.lookup("carry", 1, ranges.long),
+            moved: std::array::from_fn(|i| k.lookup(&format!("moved.{i}"), 0, ranges.long)),
+            order: k.cell("order", 0),
             reduced: k.boolean("reduced", 0),
-            top: k.lookup("top", 0, range),
-            top_bound: k.lookup("top bound", 0, range),
-            carries: std::array::from_fn(|i| k.lookup(&format!("carry.{i}"), 1, range)),
-            borrows: std::array::from_fn(|i| k.lookup(&format!("borrow.{i}"), 0, range)),
         }
     }
 }
@@ -259,41 +236,31 @@ pub(super) struct Signature {
     /// Scalar of R.
     pub(super) k1: Cell,
     /// Limbs of the scalar of R's image.
-    pub(super) k2: [Cell; 3],
+    pub(super) k2: [Cell; 2],
     /// Scalar of G.
     pub(super) g0: Cell,
     /// Limbs of the scalar of 2^128 G.
     pub(super) g1: [Cell; 2],
-    /// `floor(y_lo / 2)`.
-    pub(super) half_y: Vec<Cell>,
-    /// Bits 128 and 129 of z, as one digit.
-    pub(super) z_bits: Cell,
-    /// `z_bits + 2^13 - 4`: below 4.
-    pub(super) z_bits_bound: Cell,
-    /// z without its low 130 bits, and its digits.
-    pub(super) z_top: Cell,
-    pub(super) z_top_digits: Vec<Cell>,
-    pub(super) z_top_bound: Cell,
-    /// Digits of z's low half.
-    pub(super) z_low_digits: Vec<Cell>,
-    pub(super) z_low_bound: Cell,
+    /// Seven digits of `floor(y_lo / 2)`, and three more.
+    pub(super) half_y: [Vec<Cell>; 2],
+    /// The same of z's halves (high, low).
+    pub(super) z_digits: [[Vec<Cell>; 2]; 2],
     /// Inverse of `s_hi + s_lo`.
     pub(super) inverse: Cell,
 }
 
 impl Signature {
-    pub(super) fn place(k: &mut KindBuilder<'_>, range: TableId) -> Self {
+    pub(super) fn place(k: &mut KindBuilder<'_>, ranges: Ranges) -> Self {
         // The last row's message reads these at rotation -1: the value columns are the ones to be read so.
         let z_half = [k.cell("z_hi", 1), k.cell("z_lo", 1)];
         let s_half = [k.cell("s_hi", 1), k.cell("s_lo", 1)];
         let parity = k.boolean("parity", 1);
-        let half_y = k.lookups("half y", 0, range, 10);
-        let z_top_digits = k.lookups("z top digit", 0, range, 10);
-        let z_top_bound = k.lookup("z top bound", 0, range);
-        let z_low_digits = k.lookups("z low digit", 1, range, 10);
-        let z_low_bound = k.lookup("z low bound", 1, range);
-        let z_bits = k.lookup("z bits", 1, range);
-        let z_bits_bound = k.lookup("z bits bound", 1, range);
+        // Digits stand where the limbs of `secp.mul` have theirs, so that their sums are the same expressions.
+        let mut seven = |name: &str, row, n| k.lookups(name, row, ranges.long, n);
+        let half_y = seven("half y", 0, 7);
+        let z_hi = [seven("z_hi digit", 0, 7), seven("z_hi high digit", 0, 3)];
+        let half_y = [half_y, seven("half y high", 0, 3)];
+        let z_lo = [seven("z_lo digit", 1, 7), seven("z_lo high digit", 1, 3)];
         Self {
             square: limbs(k, "square", 0),
             u: limbs(k, "u", 0),
@@ -316,13 +283,7 @@ impl Signature {
             g0: k.cell("g0", 2),
             g1: std::array::from_fn(|i| k.cell(&format!("g1.{i}"), 2)),
             half_y,
-            z_bits,
-            z_bits_bound,
-            z_top: k.cell("z top", 1),
-            z_top_digits,
-            z_top_bound,
-            z_low_digits,
-            z_low_bound,
+            z_digits: [z_hi, z_lo],
             inverse: k.cell("inverse", 0),
         }
     }

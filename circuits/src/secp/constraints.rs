@@ -1,53 +1,44 @@
 //! The relations of the four kinds.
 
 use super::{
-    columns::{Exprs, Limbs, Mul, Signature, Step, Word, digits, exprs, high, low, native},
-    numbers::{BETA, CONSTANTS, LAMBDA, LIMB, Modulus, Num, WINDOWS},
+    columns::{
+        Exprs, Limbs, Mul, SHORT_BITS, Signature, Step, Word, digits, exprs, ten_digits, two,
+        word_limbs,
+    },
+    numbers::{BETA, LAMBDA, LIMB, Modulus, Num, OFFSET, PLACE_KEY, PLACE_POINT},
 };
 use crate::{
     Fr,
     framework::{Bus, Cell, Expr, KindBuilder, TableId, pow2},
 };
+use ff::Field;
 
-/// The buses inside the chip, and the fixed points.
+/// The buses inside the chip, and its tables of several values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Inner {
-    /// Fact `(order, o.., b.., a.., d.., c..)`: `o` is a number in `[-2^255, 2^255)` and `o b + a d + c` is 0 modulo p or n,
-    /// if `|o b + a d + c| <= 3 * 2^511 + 2^300` and the limbs are small.
+    /// Token `(b.., order, a.., e.., o.., c..)`: `o` is a number in `[-2^255, 2^255)` and `o b - a (a + e) + c` is 0 modulo p or n,
+    /// if the limbs are small.
     pub(super) mul: Bus,
-    /// Fact `(order, x.., hi, lo)`: `hi 2^128 + lo` is below p or n, `hi` and `lo` below `2^128`, and `x` is that number, or it minus p.
+    /// Token `(x.., order, hi, lo)`: `hi 2^128 + lo` is below p or n, `hi` and `lo` below `2^128`, and `x` is that number, or it minus p.
     pub(super) word: Bus,
-    /// Fact `(label_0, x.., y.., label_1, tag, digit)`: the point is the offset + digit R, or the image of that.
-    pub(super) multiple: Bus,
-    /// Fact `(label_0, x.., y.., label_1, window, phase, four scalars)`: what an accumulator contains.
+    /// Fact `(x.., y.., place, label_0, label_1, four scalars)`: what a point contains.
     pub(super) partial: Bus,
-    /// Table `(index, x.., y..)`.
+    /// Table `(x.., y.., key, a, b)`.
     pub(super) points: TableId,
+    /// Table `(doubles, multiple, image, other, place)`.
+    pub(super) schedule: TableId,
 }
 
-/// Phases of an accumulator within an iteration; the offset's number weighs [`OFFSET`].
-pub(super) const PHASE_POINT: u64 = 0;
-/// Before the first doubling.
-pub(super) const PHASE_READY: u64 = 1;
-/// Before R's window is added.
-pub(super) const PHASE_ADD: u64 = 5;
-/// Before the window of R's image is added.
-pub(super) const PHASE_ADD_PHI: u64 = 6;
-/// Before the comb's point is added.
-pub(super) const PHASE_ADD_COMB: u64 = 7;
-/// The offset is removed: the public key.
-pub(super) const PHASE_DONE: u64 = 8;
-/// Weight of the offset's number in a phase.
-pub(super) const OFFSET: u64 = 16;
-
-const ZERO: fn() -> Exprs = || std::array::from_fn(|_| Expr::zero());
+fn zeros() -> Exprs {
+    std::array::from_fn(|_| Expr::zero())
+}
 
 fn constant(n: Num) -> Exprs {
     n.fr().map(Expr::from)
 }
 
-fn minus_one() -> Exprs {
-    constant(Num([-1, 0, 0, 0]))
+fn one() -> Exprs {
+    constant(Num::ONE)
 }
 
 fn map2(a: &Exprs, b: &Exprs, f: impl Fn(&Expr, &Expr) -> Expr) -> Exprs {
@@ -58,417 +49,286 @@ fn sub(a: &Exprs, b: &Exprs) -> Exprs {
     map2(a, b, |x, y| x - y)
 }
 
-/// The operands of a relation; what is not named is zero.
-struct Relation {
-    m: Modulus,
-    o: Exprs,
-    b: Exprs,
-    a: Exprs,
-    d: Exprs,
-    c: [Expr; 2],
+/// A number as the last operand of a relation.
+fn whole(x: &Exprs) -> [Expr; 2] {
+    [x[0].clone(), two(&x[1], &x[2])]
 }
 
-impl Relation {
-    fn values(self) -> Vec<Expr> {
-        let c = self.c;
-        std::iter::once(Expr::from(self.m.flag()))
-            .chain(self.o)
-            .chain(self.b)
-            .chain(self.a)
-            .chain(self.d)
-            .chain(c)
-            .collect()
-    }
-}
-
-fn nothing() -> [Expr; 2] {
-    [Expr::zero(), Expr::zero()]
-}
-
-fn minus(x: &Exprs) -> [Expr; 2] {
-    [-low(x), -high(x)]
+/// The values of a relation `o b - a (a + e) + c`.
+fn relation(m: Modulus, o: &Exprs, b: &Exprs, a: &Exprs, e: &Exprs, c: [Expr; 2]) -> Vec<Expr> {
+    b.iter()
+        .chain([&Expr::from(m.flag())])
+        .chain(a)
+        .chain(e)
+        .chain(o)
+        .chain(&c)
+        .cloned()
+        .collect()
 }
 
 /// `secp.mul`.
 pub(super) fn mul(k: &mut KindBuilder<'_>, c: &Mul, bus: Bus) {
-    let limb = |cells: &[Cell], i: usize| digits(&cells[5 * i..5 * i + 5]);
-    let mut o: Exprs = std::array::from_fn(|i| limb(&c.o, i));
-    o[3] = &o[3] - pow2(60);
-    let mut q: Exprs = std::array::from_fn(|i| limb(&c.q, i));
-    q[3] = &q[3] - pow2(60) * Fr::from(3);
-    let (b, a, d) = (exprs(&c.b), exprs(&c.a), exprs(&c.d));
-    k.equal(
-        "o is below 2^255",
-        c.o_bound,
-        c.o[19] + ((1 << 13) - (1 << 9)),
-    );
-    k.equal(
-        "q is below 3 * 2^255",
-        c.q_bound,
-        c.q[19] + ((1 << 13) - 1536),
-    );
+    let mut o = word_limbs(&c.o);
+    o[2] = &o[2] - pow2(73);
+    let mut q = [0..7, 7..14, 14..20].map(|r| digits(&c.q[r]));
+    q[2] = &q[2] - pow2(77);
+    let (b, a, e) = (exprs(&c.b), exprs(&c.a), exprs(&c.e));
+    let d = map2(&a, &e, |x, y| x + y);
 
-    // m = p or n; their limbs 2 and 3 agree.
+    // m = p or n; they differ in two limbs, and the second is 0 for p.
     let (p, n) = (Modulus::P.limbs().fr(), Modulus::N.limbs().fr());
     let m: Exprs = std::array::from_fn(|i| c.order * (n[i] - p[i]) + p[i]);
     let position = |at: usize| -> Expr {
-        (0..=at)
-            .map(|i| {
-                let qm = if m[at - i] == Expr::zero() {
-                    Expr::zero()
-                } else {
-                    &q[i] * &m[at - i]
-                };
-                &o[i] * &b[at - i] + &a[i] * &d[at - i] - qm
-            })
+        (at.saturating_sub(2)..=at.min(2))
+            .map(|i| &o[i] * &b[at - i] - &a[i] * &d[at - i] - &q[i] * &m[at - i])
             .sum()
     };
-    let carry = |i: usize| digits(&c.carries[i]) - pow2(77);
-    let two = |at: usize| position(at) + position(at + 1) * pow2(LIMB);
-    k.equal("bits 0 to 129", two(0) + c.c[0], carry(0) * pow2(130));
+    let carry = |i: usize| digits(&c.carries[i]) - pow2(103);
+    let base = pow2(LIMB);
+    k.equal("bits 0 to 90", position(0) + c.c[0], carry(0) * base);
     k.equal(
-        "bits 130 to 259",
-        two(2) + c.c[1] + carry(0),
-        carry(1) * pow2(130),
+        "bits 91 to 181",
+        position(1) + c.c[1] + carry(0),
+        carry(1) * base,
     );
-    k.equal(
-        "in the native field",
-        native(&o) * native(&b) + native(&a) * native(&d) + c.c[0] + c.c[1] * pow2(130),
-        native(&q) * native(&m),
-    );
-    let values = std::iter::once(c.order.expr())
-        .chain(o)
-        .chain(b)
-        .chain(a)
-        .chain(d)
+    k.equal("bits 182 to 272", position(2) + carry(1), carry(2) * base);
+    k.constrain("bits from 273 on", two(position(3), position(4)) + carry(2));
+    let values = [&b[..], &[c.order.expr()], &a, &e, &o]
+        .concat()
+        .into_iter()
         .chain(c.c.map(Cell::expr))
         .collect();
-    k.provide(bus, 1, values);
+    k.send(bus, 1, values);
 }
 
 /// `secp.step`.
 pub(super) fn step(k: &mut KindBuilder<'_>, c: &Step, inner: &Inner) {
-    modes(k, c);
     let [x1, y1, x2, y2] = [&c.x1, &c.y1, &c.x2, &c.y2].map(exprs);
-    let [slope, x3, y3] = [&c.slope, &c.x3, &c.y3].map(exprs);
-    let [image, dx, dy] = [&c.image, &c.doubled_x, &c.doubled_y].map(exprs);
-    let (double, build) = (c.double(), c.build());
-    for i in 0..4 {
-        k.equal("double * x1", c.doubled_x[i], &double * c.x1[i]);
-        k.equal("double * y1", c.doubled_y[i], &double * c.y1[i]);
-        k.equal("a doubling adds equal x", c.doubled_x[i], &double * c.x2[i]);
-        k.free(
-            c.image[i],
-            "only a row that builds a multiple offers the image under a tag that is wanted",
-        );
+    let [slope, x3, y3, raw] = [&c.slope, &c.x3, &c.y3, &c.raw].map(exprs);
+    let double = c.doubles.expr();
+    let addition = double.not();
+
+    let [d0, d1, d2] = sub(&x1, &x2);
+    let upper = two(d1, d2);
+    k.constrain("a doubling adds equal x", &double * &d0);
+    k.constrain("a doubling adds equal x, upper limbs", &double * &upper);
+    for cell in c.y2 {
+        k.free(cell, "a doubling has no second y; every addition reads it");
     }
-    let distance = low(&x1) - low(&x2) + (high(&x1) - high(&x2)) * pow2(2 * LIMB);
+    let distance = two(d0, upper);
     let p_squared = Modulus::P.limbs().native().square();
     k.equal("square", c.square, &distance * &distance);
     k.equal(
         "x1 and x2 differ modulo p",
-        distance * (c.square - p_squared) * c.inverse,
-        Expr::one() - &double,
+        (distance + &double) * (c.square - p_squared) * c.inverse,
+        1,
     );
-    k.constrain("no inverse in a doubling", &double * c.inverse);
-
-    // slope (x2 - x1) = y2 - y1, or slope 2 y1 = 3 x1^2.
-    let relation = |o, b, a, d, c| {
-        Relation {
-            m: Modulus::P,
-            o,
-            b,
-            a,
-            d,
-            c,
-        }
-        .values()
-    };
-    let b = map2(&sub(&x2, &x1), &dy, |e, y| e + y * 2);
-    let a = dx.map(|x| x * -Fr::from(3));
-    let c_slope = [low(&y1) - low(&y2), high(&y1) - high(&y2)];
-    for half in &c_slope {
-        k.constrain("a doubling adds equal y", &double * half);
+    let plain = c.image.expr().not();
+    for (x, raw) in x2.iter().zip(&raw) {
+        k.constrain("an image only where it is wanted", &plain * (raw - x));
     }
-    k.require(
-        inner.mul,
-        1,
-        relation(slope.clone(), b, a, x1.clone(), c_slope),
-    );
-    let c_x = [-low(&x1) - low(&x2), -high(&x1) - high(&x2)];
-    k.require(
-        inner.mul,
-        1,
-        relation(x3.clone(), minus_one(), slope.clone(), slope.clone(), c_x),
-    );
-    k.require(
-        inner.mul,
-        1,
-        relation(y3.clone(), minus_one(), slope, sub(&x1, &x3), minus(&y1)),
-    );
-    let beta = constant(Num::unsigned(BETA));
-    k.require(
-        inner.mul,
-        build.clone(),
-        relation(image.clone(), minus_one(), beta, x3.clone(), nothing()),
-    );
-
-    let [label_0, label_1] = c.label.map(Cell::expr);
-    let point = |x: &Exprs, y: &Exprs, rest: [Expr; 2]| {
-        std::iter::once(label_0.clone())
-            .chain(x.iter().cloned())
-            .chain(y.iter().cloned())
-            .chain([label_1.clone()])
-            .chain(rest)
-            .collect::<Vec<_>>()
-    };
-    let [d0, d1, d2, d3] = c.doubles;
-    let phase = d0 * PHASE_READY
-        + d1 * (PHASE_READY + 1)
-        + d2 * (PHASE_READY + 2)
-        + d3 * (PHASE_READY + 3)
-        + c.add * PHASE_ADD
-        + c.add_phi * PHASE_ADD_PHI
-        + c.add_comb * PHASE_ADD_COMB
-        + c.correct * PHASE_READY
-        + c.offset * OFFSET;
-    let next_phase = &phase + 1 - c.add_comb * (PHASE_ADD_COMB + 1 - PHASE_READY)
-        + c.correct * (PHASE_DONE - PHASE_READY - 1);
-    let mut before = point(&x1, &y1, [c.window.expr(), phase]);
-    before.extend(c.scalars.map(Cell::expr));
-    k.require(inner.partial, 1, before);
-    let mut after = point(&x3, &y3, [c.window + c.add_comb, next_phase]);
-    after.extend(c.next.map(Cell::expr));
-    k.provide(inner.partial, 1, after);
-
-    // Tags: 1 (plain) or 5 (image), plus twice the offset's number. A row that builds nothing offers tags 0 and 2, which nobody wants.
-    let offset = c.offset * 2;
-    let built = c.digit + c.first;
-    k.provide(
-        inner.multiple,
-        1,
-        point(&x3, &y3, [&offset + &build, built.clone()]),
-    );
-    k.provide(
-        inner.multiple,
-        1,
-        point(&image, &y3, [&offset + build * 5, built]),
-    );
-    k.require(
-        inner.multiple,
-        c.add + c.add_phi + c.further,
-        point(&x2, &y2, [offset + c.add_phi * 4 + 1, c.digit - c.further]),
-    );
-    let constants = c.first + c.correct;
-    let index = c.comb[0] * 16 + c.comb[1] + &constants * CONSTANTS;
-    k.require(
-        inner.points,
-        constants + c.add_comb,
-        std::iter::once(index).chain(x2).chain(y2).collect(),
-    );
-}
-
-/// Modes, digits and scalars of a step.
-fn modes(k: &mut KindBuilder<'_>, c: &Step) {
-    let double = c.double();
-    let others = [c.first, c.further, c.add, c.add_phi, c.add_comb, c.correct];
-    let modes = &double + others.map(Cell::expr).into_iter().sum::<Expr>();
-    k.equal("one mode", modes, 1);
-    k.constrain(
-        "corrected at the end",
-        c.correct * (c.window - WINDOWS as u64),
-    );
     k.constrain(
         "a digit only for multiples",
-        c.digit * (&double + c.first + c.add_comb + c.correct),
+        c.multiple.expr().not() * c.digit,
     );
-    // Offset b is constant b, correction b constant 2 + b. The comb's first digit is in the range, so no comb reaches the constants.
-    k.equal(
-        "comb.1 below 16",
-        c.comb_bound,
-        c.comb[1] + ((1 << 13) - 16),
-    );
-    let no_comb = Expr::one() - c.add_comb;
-    k.constrain("comb.0 only for the comb", c.comb[0] * &no_comb);
-    k.constrain(
-        "comb.1 names a constant",
-        no_comb * (c.comb[1] - (c.first + c.correct) * c.offset - c.correct * 2),
-    );
-    let digit = [
-        (c.add + c.further) * c.digit + c.first,
-        c.add_phi * c.digit,
-        c.add_comb * (c.comb[0] + 1),
-        c.add_comb * (c.comb[1] + 1),
-    ];
-    for (i, d) in digit.into_iter().enumerate() {
-        k.equal(
-            "scalar",
-            c.next[i],
-            c.scalars[i] + &double * c.scalars[i] + d,
-        );
+    let no_point = &double + c.multiple;
+    for cell in c.comb {
+        k.constrain("a comb only for fixed points", &no_point * cell);
     }
+    let (twice, of_image) = (&double + 1, c.image * c.digit);
+    let added = [
+        c.digit - &of_image,
+        of_image,
+        c.comb[0].expr(),
+        c.comb[1].expr(),
+    ];
+    for (i, d) in added.into_iter().enumerate() {
+        k.equal("scalar", c.next[i], &twice * c.scalars[i] + d);
+    }
+
+    // slope (x2 - x1) = y2 - y1, or slope 2 y1 = 3 x1^2.
+    let mut relation = |on: Expr, o: &Exprs, b: &Exprs, a: &Exprs, e: &Exprs, c: [Expr; 2]| {
+        k.receive(inner.mul, on, relation(Modulus::P, o, b, a, e, c));
+    };
+    let (x1_twice, y1_twice) = (map2(&x1, &x1, |x, _| x * 2), map2(&y1, &y1, |y, _| y * 2));
+    relation(
+        addition.clone(),
+        &slope,
+        &sub(&x2, &x1),
+        &zeros(),
+        &zeros(),
+        whole(&sub(&y1, &y2)),
+    );
+    relation(double, &slope, &y1_twice, &x1, &x1_twice, whole(&zeros()));
+    // x3 = slope^2 - x1 - x2, y3 = slope (x1 - x3) - y1.
+    relation(
+        Expr::one(),
+        &x3,
+        &one(),
+        &slope,
+        &zeros(),
+        whole(&map2(&x1, &x2, |x, y| x + y)),
+    );
+    relation(
+        Expr::one(),
+        &y3,
+        &one(),
+        &slope,
+        &sub(&sub(&x1, &x3), &slope),
+        whole(&y1),
+    );
+    let beta = constant(Num::unsigned(BETA));
+    relation(
+        c.image.expr(),
+        &x2,
+        &one(),
+        &beta,
+        &sub(&raw, &beta),
+        whole(&zeros()),
+    );
+
+    let point = |x: &Exprs, y: &Exprs, place: Expr, scalars: [Expr; 4]| {
+        [&x[..], y, &[place], &c.label.map(Cell::expr), &scalars].concat()
+    };
+    k.require(
+        inner.schedule,
+        1,
+        [c.doubles, c.multiple, c.image, c.other, c.place]
+            .map(Cell::expr)
+            .to_vec(),
+    );
+    k.require(
+        inner.partial,
+        1,
+        point(&x1, &y1, c.place.expr(), c.scalars.map(Cell::expr)),
+    );
+    let mut digit: [Expr; 4] = std::array::from_fn(|_| Expr::zero());
+    digit[0] = c.digit.expr();
+    k.require(
+        inner.partial,
+        c.multiple,
+        point(&raw, &y2, c.other.expr(), digit),
+    );
+    k.require(
+        inner.points,
+        addition - c.multiple,
+        [
+            &x2[..],
+            &y2,
+            &[c.other, c.comb[0], c.comb[1]].map(Cell::expr),
+        ]
+        .concat(),
+    );
+    k.provide(
+        inner.partial,
+        1,
+        point(&x3, &y3, c.place + 1, c.next.map(Cell::expr)),
+    );
 }
 
 /// `secp.word`.
 pub(super) fn word(k: &mut KindBuilder<'_>, c: &Word, bus: Bus) {
-    let below_63 = digits(&c.digits[1]);
-    k.equal("top of limb 1", c.top_bound, c.top + ((1 << 13) - 4));
+    let v = word_limbs(&c.digits);
+    let complement = [0..7, 7..14, 14..20].map(|r| digits(&c.complement[r]));
     k.equal(
-        "digit 4 of limb 1",
-        c.bound,
-        c.digits[1][4] + ((1 << 13) - (1 << 11)),
+        "digit 9 has bit 128 in it",
+        c.digits[9],
+        c.below + c.above * pow2(SHORT_BITS),
     );
-    let v = [
-        digits(&c.digits[0]),
-        &below_63 + c.top * pow2(63),
-        digits(&c.digits[2]),
-        digits(&c.digits[3]),
-    ];
-    let [p, n] = [Modulus::P, Modulus::N].map(|m| Num::unsigned(m.value()).fr());
-    for i in 0..4usize {
-        let carry_in = i
-            .checked_sub(1)
-            .map_or(Expr::one(), |j| c.carries[j].expr());
-        let carry_out = c.carries.get(i).map_or(Expr::zero(), |o| *o * pow2(LIMB));
-        k.equal(
-            "number + complement + 1 = m",
-            &v[i] + digits(&c.complement[i]) + carry_in,
-            c.order * (n[i] - p[i]) + p[i] + carry_out,
-        );
-    }
-    k.constrain("only coordinates are reduced", c.reduced * c.order);
-    let borrows: Expr = c.borrows.map(Cell::expr).into_iter().sum();
-    k.constrain(
-        "no borrow if not reduced",
-        borrows * (Expr::one() - c.reduced),
-    );
-    let x: Exprs = std::array::from_fn(|i| {
-        let borrow_in = i
-            .checked_sub(1)
-            .map_or(Expr::zero(), |j| c.borrows[j].expr());
-        let borrow_out = c.borrows.get(i).map_or(Expr::zero(), |o| *o * pow2(LIMB));
-        &v[i] - c.reduced * p[i] - borrow_in + borrow_out
+    let [p, n] = [Modulus::P, Modulus::N].map(|m| {
+        let limbs = m.limbs().fr();
+        limbs[0] + limbs[1] * pow2(LIMB) + pow2(2 * LIMB)
     });
-    let hi = c.top + &v[2] * 4 + &v[3] * pow2(67);
-    let lo = &v[0] + below_63 * pow2(LIMB);
-    let values = std::iter::once(c.order.expr())
-        .chain(x)
-        .chain([hi, lo])
-        .collect();
-    k.provide(bus, 0, values);
+    // Both primes are 2^74 - 1 from bit 182 on.
+    k.equal(
+        "number + complement + 1 = m, bits 0 to 181",
+        two(&v[0], &v[1]) + two(&complement[0], &complement[1]),
+        c.order * (n - p) + (p - Fr::ONE) + c.carry * pow2(2 * LIMB),
+    );
+    k.equal(
+        "number + complement + 1 = m, bits from 182 on",
+        &v[2] + &complement[2] + c.carry,
+        pow2(74) - Fr::ONE,
+    );
+    k.constrain("only coordinates are reduced", c.reduced * c.order);
+    let [p0, p1, p2] = Modulus::P.limbs().fr();
+    debug_assert_eq!(p1, Fr::ZERO);
+    let x = [
+        &v[0] - c.reduced * p0 - c.moved[0] * pow2(LIMB),
+        &v[1] + c.moved[0] - c.moved[1] * pow2(LIMB),
+        &v[2] - c.reduced * p2 + c.moved[1],
+    ];
+    // Limb 1's bits below 37 belong to the low half.
+    let below = digits(&c.digits[7..9]) + c.below * pow2(26);
+    let inverse = pow2(37).invert().unwrap_or(Fr::ZERO);
+    let hi = (&v[1] - &below) * inverse + &v[2] * pow2(54);
+    let lo = two(&v[0], below);
+    let values = [&x[..], &[c.order.expr(), hi, lo]].concat();
+    k.send(bus, 1, values);
 }
 
 /// `secp.signature`.
 pub(super) fn signature(k: &mut KindBuilder<'_>, c: &Signature, inner: &Inner, ecdsa: Bus) {
     let [square, u, v, r, s, y] = [&c.square, &c.u, &c.v, &c.r, &c.s, &c.y].map(exprs);
-    k.equal("parity of y", c.y_half[1], digits(&c.half_y) * 2 + c.parity);
+    let half_y = ten_digits(&c.half_y[0], &c.half_y[1]);
+    k.equal("parity of y", c.y_half[1], half_y * 2 + c.parity);
     k.equal("s is not zero", (c.s_half[0] + c.s_half[1]) * c.inverse, 1);
-    k.equal("z's high half", c.z_half[0], c.z_bits + c.z_top * 4);
-    k.equal("z's bits", c.z_bits_bound, c.z_bits + ((1 << 13) - 4));
-    k.equal("z's top", c.z_top, digits(&c.z_top_digits));
-    k.equal(
-        "z's top is below 2^126",
-        c.z_top_bound,
-        c.z_top_digits[9] + ((1 << 13) - (1 << 9)),
-    );
-    k.equal("z's low half", c.z_half[1], digits(&c.z_low_digits));
-    k.equal(
-        "z's low half is below 2^128",
-        c.z_low_bound,
-        c.z_low_digits[9] + ((1 << 13) - (1 << 11)),
-    );
+    for (half, [low, high]) in c.z_half.iter().zip(&c.z_digits) {
+        k.equal("z's half is below 2^130", half, ten_digits(low, high));
+    }
 
-    let (label_0, label_1) = (low(&r) + c.parity * pow2(130), high(&r));
-    let relation = |m, o: &Exprs, b, a, d, c| {
-        Relation {
-            m,
-            o: o.clone(),
-            b,
-            a,
-            d,
-            c,
-        }
-        .values()
-    };
     use Modulus::{N, P};
+    let mut relation = |m: Modulus, o: &Exprs, b: &Exprs, a: &Exprs, c: [Expr; 2]| {
+        k.receive(inner.mul, 1, relation(m, o, b, a, &zeros(), c));
+    };
     // x^2, then x^3 + 7 = y^2.
-    k.require(
-        inner.mul,
-        1,
-        relation(P, &square, minus_one(), r.clone(), r.clone(), nothing()),
-    );
-    let minus_seven = [-Expr::from(7), Expr::zero()];
-    let minus_r = r.clone().map(|e| -e);
-    k.require(
-        inner.mul,
-        1,
-        relation(P, &square, minus_r, y.clone(), y.clone(), minus_seven),
-    );
+    relation(P, &square, &one(), &r, whole(&zeros()));
+    relation(P, &square, &r, &y, [Expr::from(7), Expr::zero()]);
     // u = k1 + λ k2 and u r = s.
-    let [k0, k1, k2] = c.k2.map(Cell::expr);
-    let k2 = [k0, k1, k2, Expr::zero()];
+    let k2 = [c.k2[0].expr(), c.k2[1].expr(), Expr::zero()];
     let lambda = constant(Num::unsigned(LAMBDA));
-    k.require(
-        inner.mul,
-        1,
-        relation(
-            N,
-            &k2,
-            lambda,
-            u.clone(),
-            minus_one(),
-            [c.k1.expr(), Expr::zero()],
-        ),
-    );
-    k.require(
-        inner.mul,
-        1,
-        relation(N, &u, r.clone(), ZERO(), ZERO(), minus(&s)),
-    );
+    let [u0, u1] = whole(&u);
+    relation(N, &k2, &lambda, &zeros(), [c.k1 - u0, -u1]);
+    let [s0, s1] = whole(&s);
+    relation(N, &u, &r, &zeros(), [-s0, -s1]);
+    // v = g0 + 2^128 g1 and v r = -z.
+    let g1 = [c.g1[0].expr(), c.g1[1].expr(), Expr::zero()];
+    let two_128 = constant(Num([0, 1 << 37, 0]));
+    let [v0, v1] = whole(&v);
+    relation(N, &g1, &two_128, &zeros(), [c.g0 - v0, -v1]);
+    let z = [c.z_half[1].expr(), c.z_half[0] * pow2(37)];
+    relation(N, &v, &r, &zeros(), z);
+
+    let label = [two(&r[0], &r[1]) + c.parity * pow2(190), r[2].clone()];
+    let partial = |place: u64, scalars: [Expr; 4], x: &Limbs, y: &Limbs| {
+        let place = c.offset * OFFSET + place;
+        [&exprs(x)[..], &exprs(y), &[place], &label, &scalars].concat()
+    };
     // The point R itself, for the steps.
-    let partial = |window: u64, phase: u64, scalars: [Expr; 4], x: &Limbs, y: &Limbs| {
-        std::iter::once(label_0.clone())
-            .chain(exprs(x))
-            .chain(exprs(y))
-            .chain([label_1.clone()])
-            .chain([Expr::from(window), c.offset * OFFSET + phase])
-            .chain(scalars)
-            .collect::<Vec<_>>()
-    };
-    k.provide(
-        inner.partial,
-        0,
-        partial(0, PHASE_POINT, ZERO(), &c.r, &c.y),
-    );
-    // v r = -z.
-    let z = [c.z_half[1] + c.z_bits * pow2(128), c.z_top.expr()];
-    k.require(inner.mul, 1, relation(N, &v, r.clone(), ZERO(), ZERO(), z));
+    let once = [Expr::one(), Expr::zero(), Expr::zero(), Expr::zero()];
+    k.provide(inner.partial, 0, partial(PLACE_POINT, once, &c.r, &c.y));
     // k1 R + k2 λ R + g0 G + g1 2^128 G = Q.
-    let g1 = [c.g1[0].expr(), c.g1[1].expr(), Expr::zero(), Expr::zero()];
-    let scalars = [c.k1.expr(), native(&k2), c.g0.expr(), low(&g1)];
-    k.require(
-        inner.partial,
-        1,
-        partial(WINDOWS as u64, PHASE_DONE, scalars, &c.qx, &c.qy),
-    );
-    let word = |m: Modulus, half: &[Cell; 2], x: &Limbs| {
-        std::iter::once(Expr::from(m.flag()))
-            .chain(exprs(x))
+    let scalars = [
+        c.k1.expr(),
+        two(c.k2[0], c.k2[1]),
+        c.g0.expr(),
+        two(c.g1[0], c.g1[1]),
+    ];
+    k.require(inner.partial, 1, partial(PLACE_KEY, scalars, &c.qx, &c.qy));
+    for (m, half, x) in [
+        (N, &c.r_half, &c.r),
+        (N, &c.s_half, &c.s),
+        (P, &c.y_half, &c.y),
+        (P, &c.qx_half, &c.qx),
+        (P, &c.qy_half, &c.qy),
+    ] {
+        let values = exprs(x)
+            .into_iter()
+            .chain([Expr::from(m.flag())])
             .chain(half.map(Cell::expr))
-            .collect::<Vec<_>>()
-    };
-    k.require(inner.word, 1, word(N, &c.r_half, &c.r));
-    k.require(inner.word, 1, word(N, &c.s_half, &c.s));
-    k.require(inner.word, 1, word(P, &c.y_half, &c.y));
-    // v = g0 + 2^128 g1.
-    let two_128 = constant(Num([0, 1 << 63, 0, 0]));
-    k.require(
-        inner.mul,
-        1,
-        relation(N, &g1, two_128, v, minus_one(), [c.g0.expr(), Expr::zero()]),
-    );
-    k.require(inner.word, 1, word(P, &c.qx_half, &c.qx));
-    k.require(inner.word, 1, word(P, &c.qy_half, &c.qy));
+            .collect();
+        k.receive(inner.word, 1, values);
+    }
     let halves = [c.z_half, c.r_half, c.s_half].concat();
     let q = [c.qx_half, c.qy_half].concat();
     k.provide(

@@ -1,4 +1,4 @@
-//! 256-bit integers as four signed limbs of 65 bits, the curve's constants, and the split of a scalar.
+//! 256-bit integers as three signed limbs of 91 bits, the curve's constants, and the split of a scalar.
 
 use crate::Fr;
 use alloy_primitives::{U256, keccak256, ruint::Uint, uint};
@@ -11,7 +11,7 @@ use halo2_proofs::halo2curves::{
 use std::sync::LazyLock;
 
 /// Bits of a limb.
-pub(super) const LIMB: u32 = 65;
+pub(super) const LIMB: u32 = 91;
 /// Iterations of the main loop: one 4-bit window of every scalar each.
 pub(super) const WINDOWS: usize = 32;
 /// Multiples of `R` that are tabulated: window digits are 1 to 16.
@@ -49,34 +49,30 @@ impl Modulus {
             Self::N => N,
         }
     }
-    /// `2^256 - c` as `(-c_0, -c_1, 0, 2^61)`: two limbs are trivial.
+    /// `2^256 - c` as `(-c_0, -c_1, 2^74)`.
     pub(super) fn limbs(self) -> Num {
         let c = Num::unsigned(U256::ZERO.wrapping_sub(self.value()));
-        Num([-c.0[0], -c.0[1], 0, 1 << 61])
+        Num([-c.0[0], -c.0[1], 1 << 74])
     }
     pub(super) fn flag(self) -> u64 {
         u64::from(self == Self::N)
     }
 }
 
-/// An integer `Σ limb_i 2^(65 i)` with signed limbs, not necessarily normalised.
+/// An integer `Σ limb_i 2^(91 i)` with signed limbs, not necessarily normalised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub(super) struct Num(pub(super) [i128; 4]);
+pub(super) struct Num(pub(super) [i128; 3]);
 
 impl Num {
-    pub(super) const ZERO: Self = Self([0; 4]);
-    /// The normalised limbs of a two's complement number: the first three in `[0, 2^65)`, the last signed.
+    pub(super) const ZERO: Self = Self([0; 3]);
+    pub(super) const ONE: Self = Self([1, 0, 0]);
+    /// The normalised limbs of a two's complement number: the first two in `[0, 2^91)`, the last signed.
     pub(super) fn normalised(v: Wide) -> Self {
         let mask = (Wide::from(1) << LIMB as usize) - Wide::from(1);
         let limb = |i: usize| (v >> (i * LIMB as usize)) & mask;
-        let top = v.arithmetic_shr(3 * LIMB as usize);
+        let top = v.arithmetic_shr(2 * LIMB as usize);
         let low = |w: Wide| u128::from(w.as_limbs()[0]) | (u128::from(w.as_limbs()[1]) << 64);
-        Self([
-            low(limb(0)) as i128,
-            low(limb(1)) as i128,
-            low(limb(2)) as i128,
-            low(top) as i128,
-        ])
+        Self([low(limb(0)) as i128, low(limb(1)) as i128, low(top) as i128])
     }
     /// Limbs of a number in `[0, 2^256)`.
     pub(super) fn unsigned(v: U256) -> Self {
@@ -102,7 +98,7 @@ impl Num {
             }
         })
     }
-    pub(super) fn fr(&self) -> [Fr; 4] {
+    pub(super) fn fr(&self) -> [Fr; 3] {
         self.0.map(signed)
     }
     /// The integer in the native field.
@@ -196,18 +192,76 @@ pub(super) static POINTS: LazyLock<Points> = LazyLock::new(|| {
     }
 });
 
-/// Index of the first constant in the fixed table: beyond any that two looked-up digits of the comb can give.
-pub(super) const CONSTANTS: u64 = 1 << 20;
+/// Keys of the fixed points that are no points of the comb: an offset, and its correction.
+pub(super) const KEY_OFFSET: u64 = 1;
+/// See [`KEY_OFFSET`]; the offset's number is added to either.
+pub(super) const KEY_CORRECTION: u64 = 3;
 
-/// The fixed table: the comb from index 0; offset 0, offset 1, correction 0, correction 1 from [`CONSTANTS`].
-pub(super) fn fixed_points() -> Vec<(u64, Secp256k1Affine)> {
+/// The fixed points as `(key, a, b, point)`: the comb's `a G + b 2^128 G` under key 0, then offsets and corrections.
+pub(super) fn fixed_points() -> Vec<([u64; 3], Secp256k1Affine)> {
     let p = &*POINTS;
     let constants = p.offsets.iter().chain(&p.corrections);
-    (0..)
-        .zip(p.comb.iter())
-        .chain((CONSTANTS..).zip(constants))
-        .map(|(i, p)| (i, *p))
+    let comb = (0..).zip(&p.comb);
+    comb.map(|(i, p)| ([0, i / 16 + 1, i % 16 + 1], *p))
+        .chain((KEY_OFFSET..).zip(constants).map(|(k, p)| ([k, 0, 0], *p)))
         .collect()
+}
+
+/// Weight of the offset's number in a place.
+pub(super) const OFFSET: u64 = 1 << 10;
+/// Place of the point `R` itself.
+pub(super) const PLACE_POINT: u64 = 0;
+/// Place of a multiple, which is where the first iteration begins.
+pub(super) const PLACE_MULTIPLE: u64 = 1;
+/// Steps of an iteration: four doublings, then three additions.
+pub(super) const STEPS: u64 = 7;
+/// Place of an accumulator that all iterations are done with.
+pub(super) const PLACE_LAST: u64 = PLACE_MULTIPLE + STEPS * WINDOWS as u64;
+/// Place of the public key: the offset is removed.
+pub(super) const PLACE_KEY: u64 = PLACE_LAST + 1;
+
+/// What a step does at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scheduled {
+    /// Where the first point stands; the result stands one further.
+    pub(super) place: u64,
+    /// Where the second point stands: the place of a multiple, or the key of a fixed point.
+    pub(super) other: u64,
+    pub(super) doubles: bool,
+    /// The second point is a multiple.
+    pub(super) multiple: bool,
+    /// It is the image of that multiple.
+    pub(super) image: bool,
+}
+
+/// All steps there are, for both offsets.
+pub(super) fn schedule() -> Vec<Scheduled> {
+    let mut all = vec![];
+    for offset in 0..2u64 {
+        let base = offset * OFFSET;
+        let mut put = |place: u64, other: u64, [doubles, multiple, image]: [bool; 3]| {
+            all.push(Scheduled {
+                place: base + place,
+                other,
+                doubles,
+                multiple,
+                image,
+            });
+        };
+        let (fixed, multiple) = ([false; 3], base + PLACE_MULTIPLE);
+        put(PLACE_POINT, KEY_OFFSET + offset, fixed);
+        put(PLACE_POINT, multiple, [false, true, false]);
+        for begin in (0..WINDOWS as u64).map(|w| PLACE_MULTIPLE + STEPS * w) {
+            for turn in 0..4 {
+                put(begin + turn, 0, [true, false, false]);
+            }
+            put(begin + 4, multiple, [false, true, false]);
+            put(begin + 5, multiple, [false, true, true]);
+            put(begin + 6, 0, fixed);
+        }
+        put(PLACE_LAST, KEY_CORRECTION + offset, fixed);
+    }
+    all
 }
 
 /// Splits `u` into `(a, b)` with `a + λ b = u` modulo the order, `0 <= a < 2^131`, `0 <= b < 2^128`.

@@ -33,6 +33,23 @@ pub(super) struct Plan {
     pub(super) window: u64,
     /// Indices of the two operands and the result among a run's points.
     pub(super) points: [usize; 3],
+    /// Index of the multiple whose image is added; of the second operand itself in any other step.
+    pub(super) raw: usize,
+}
+
+impl Plan {
+    /// Where the step stands, for a run with this offset.
+    pub(super) fn place(&self, offset: u64) -> u64 {
+        let within = match self.mode {
+            Mode::Build(_) => return offset * OFFSET + PLACE_POINT,
+            Mode::Double(turn) => turn as u64,
+            Mode::Add(_) => 4,
+            Mode::AddPhi(_) => 5,
+            Mode::AddComb(..) => 6,
+            Mode::Correct => 0,
+        };
+        offset * OFFSET + PLACE_MULTIPLE + STEPS * self.window + within
+    }
 }
 
 /// The digits, base 16, of the scalars of one signature, most significant first.
@@ -96,6 +113,7 @@ impl Run {
             mode,
             window,
             points: [a, b, c],
+            raw: b,
         });
         c
     }
@@ -137,6 +155,9 @@ impl Run {
             }
             acc = run.step(Mode::Add(*a as usize), w, acc, table[*a as usize]);
             acc = run.step(Mode::AddPhi(*b as usize), w, acc, images[*b as usize]);
+            if let Some(step) = run.steps.last_mut() {
+                step.raw = table[*b as usize];
+            }
             let entry = run.constant(fixed.comb[(16 * g + h) as usize].to_curve());
             acc = run.step(Mode::AddComb(*g, *h), w, acc, entry);
         }

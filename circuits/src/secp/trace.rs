@@ -2,7 +2,7 @@
 
 use super::{
     SecpChip,
-    columns::Limbs,
+    columns::{Limbs, SHORT_BITS},
     numbers::*,
     run::{Mode, Plan, Run, Windows, lift},
 };
@@ -38,6 +38,43 @@ pub struct PublicKey {
     pub x: U256,
     /// Second coordinate.
     pub y: U256,
+}
+
+impl PublicKey {
+    fn of(point: Secp256k1Affine) -> Self {
+        Self {
+            x: integer(point.x),
+            y: integer(point.y),
+        }
+    }
+}
+
+impl Signature {
+    /// The key that made the signature.
+    ///
+    /// # Errors
+    /// If there is none: `r` or `s` out of range, `r` no x of a point, or the point at infinity.
+    pub fn recover(&self) -> Result<PublicKey, SecpError> {
+        self.recovery().map(|(_, _, key)| PublicKey::of(key))
+    }
+
+    /// The point R, the scalars of R and of the generator, and the key.
+    fn recovery(&self) -> Result<(Secp256k1Affine, [Fq; 2], Secp256k1Affine), SecpError> {
+        if self.r.is_zero() || self.r >= N {
+            return Err(SecpError::RangeOfR);
+        }
+        if self.s.is_zero() || self.s >= N {
+            return Err(SecpError::RangeOfS);
+        }
+        let point = lift(self.r, self.odd)?;
+        let inverse = scalar(self.r).invert().unwrap_or(Fq::ZERO);
+        let (u, v) = (scalar(self.s) * inverse, -scalar(self.z) * inverse);
+        let key = (point * u + Secp256k1Affine::generator() * v).to_affine();
+        if bool::from(key.is_identity()) {
+            return Err(SecpError::Infinity);
+        }
+        Ok((point, [u, v], key))
+    }
 }
 
 /// Why a signature has no rows.
@@ -81,6 +118,17 @@ fn digits_of(v: Wide, n: usize) -> Vec<Fr> {
         .collect()
 }
 
+/// Digits of a number below 2^256: 18 of 13 bits, two of 11.
+fn word_digits(v: Wide) -> Vec<Fr> {
+    let mut digits = digits_of(v, 18);
+    for i in 0..2 {
+        let at = 18 * 13 + i * SHORT_BITS as usize;
+        let mask = (1 << SHORT_BITS) - 1;
+        digits.push(Fr::from((v >> at).as_limbs()[0] & mask));
+    }
+    digits
+}
+
 fn wide_of(v: Fr) -> Wide {
     Wide::from(integer(v))
 }
@@ -105,12 +153,9 @@ fn set_limbs(row: &mut Row<'_>, cells: &Limbs, n: Num) {
 
 /// What names R in every fact of a run.
 pub(super) fn label_of(x: Num, odd: bool) -> [Fr; 2] {
-    let [x0, x1, x2, x3] = x.fr();
-    let base = pow2(LIMB);
-    [
-        x0 + x1 * base + pow2(130) * Fr::from(u64::from(odd)),
-        x2 + x3 * base,
-    ]
+    let [x0, x1, x2] = x.fr();
+    let parity = Fr::from(u64::from(odd));
+    [x0 + x1 * pow2(LIMB) + pow2(190) * parity, x2]
 }
 
 /// Inverses modulo 2^640 of the two primes.
@@ -120,7 +165,7 @@ fn inverse_of(m: Modulus) -> Wide {
     INVERSES[m.flag() as usize]
 }
 
-/// Operands of a relation `o b + a d + c = 0`.
+/// Operands of a relation `o b - a d + c = 0`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Operands {
     pub(super) m: Modulus,
@@ -128,33 +173,36 @@ pub(super) struct Operands {
     pub(super) b: Num,
     pub(super) a: Num,
     pub(super) d: Num,
-    /// `c_0 + 2^130 c_1`.
+    /// `c_0 + 2^91 c_1`.
     pub(super) c: [Wide; 2],
 }
 
 impl Operands {
     pub(super) fn new(m: Modulus, o: Num, b: Num) -> Self {
+        let zero = Num::ZERO;
         Self {
             m,
             o,
             b,
-            a: Num::ZERO,
-            d: Num::ZERO,
+            a: zero,
+            d: zero,
             c: [Wide::ZERO; 2],
         }
     }
-    pub(super) fn product(self, a: Num, d: Num) -> Self {
+    /// Subtracts `a d`.
+    pub(super) fn less(self, a: Num, d: Num) -> Self {
         Self { a, d, ..self }
     }
+    /// With this number as `c`.
     pub(super) fn plus(self, c: Num) -> Self {
-        let [c0, c1, c2, c3] = c.0;
-        let c = [[c0, c1], [c2, c3]].map(|[a, b]| Num([a, b, 0, 0]).wide());
+        let [c0, c1, c2] = c.0;
+        let c = [[c0, 0, 0], [c1, c2, 0]].map(|l| Num(l).wide());
         Self { c, ..self }
     }
     /// Adds a number as it is, not cut into limbs.
-    fn plus_low(self, c: U256) -> Self {
-        let c = [Wide::from(c), Wide::ZERO];
-        Self { c, ..self }
+    fn plus_low(mut self, low: U256) -> Self {
+        self.c[0] = self.c[0].wrapping_add(Wide::from(low));
+        self
     }
     /// The quotient by the modulus, if the relation holds.
     pub(super) fn quotient(&self) -> Wide {
@@ -164,13 +212,11 @@ impl Operands {
         self.o
             .wide()
             .wrapping_mul(self.b.wide())
-            .wrapping_add(self.a.wide().wrapping_mul(self.d.wide()))
+            .wrapping_sub(self.a.wide().wrapping_mul(self.d.wide()))
             .wrapping_add(self.c[0])
-            .wrapping_add(self.c[1] << (2 * LIMB as usize))
+            .wrapping_add(self.c[1] << LIMB as usize)
     }
 }
-
-const MINUS_ONE: Num = Num([-1, 0, 0, 0]);
 
 impl SecpChip {
     /// Appends one relation; its quotient is exact if the relation holds.
@@ -182,38 +228,41 @@ impl SecpChip {
     pub(super) fn push_mul_with(&self, t: &mut Trace<'_>, x: &Operands, q: Wide) -> usize {
         let c = &self.mul.1;
         let head = t.rows();
-        let o_digits = digits_of(x.o.wide().wrapping_add(Wide::from(1) << 255), 20);
-        let q_digits = digits_of(q.wrapping_add(Wide::from(3) << 255), 20);
+        let o_digits = word_digits(x.o.wide().wrapping_add(Wide::from(1) << 255));
+        let q_digits = digits_of(q.wrapping_add(Wide::from(1) << 259), 20);
         let (o, b, a, d, m) = (x.o.fr(), x.b.fr(), x.a.fr(), x.d.fr(), x.m.limbs().fr());
         let qn = Num::normalised(q).fr();
         let position = |at: usize| -> Fr {
             (0..=at)
-                .map(|i| o[i] * b[at - i] + a[i] * d[at - i] - qn[i] * m[at - i])
+                .map(|i| o[i] * b[at - i] - a[i] * d[at - i] - qn[i] * m[at - i])
                 .sum()
         };
-        let base = pow2(LIMB);
-        let cs = x.c.map(signed_wide);
-        let shift = *SHIFT;
-        let carry_0 = (position(0) + position(1) * base + cs[0]) * shift;
-        let carry_1 = (position(2) + position(3) * base + cs[1] + carry_0) * shift;
-        let carry = |v: Fr| digits_of(wide_of(v + pow2(77)), 6);
+        let (cs, shift) = (x.c.map(signed_wide), *SHIFT);
+        let carry_0 = (position(0) + cs[0]) * shift;
+        let carry_1 = (position(1) + cs[1] + carry_0) * shift;
+        let carry_2 = (position(2) + carry_1) * shift;
+        let e: [Fr; 3] = std::array::from_fn(|i| d[i] - a[i]);
         let mut row = t.push(self.mul.0);
         row.set(c.order, x.m.flag())
-            .set(c.o_bound, o_digits[19] + Fr::from((1 << 13) - (1 << 9)))
-            .set(c.q_bound, q_digits[19] + Fr::from((1 << 13) - 1536))
             .set_all(&c.o, o_digits)
             .set_all(&c.q, q_digits)
             .set_all(&c.b, b)
             .set_all(&c.a, a)
-            .set_all(&c.d, d)
-            .set_all(&c.c, cs)
-            .set_all(&c.carries[0], carry(carry_0))
-            .set_all(&c.carries[1], carry(carry_1));
+            .set_all(&c.e, e)
+            .set_all(&c.c, cs);
+        for (cells, carry) in c.carries.iter().zip([carry_0, carry_1, carry_2]) {
+            row.set_all(cells, digits_of(wide_of(carry + pow2(103)), 8));
+        }
         head
     }
 
     /// Appends the proof that `v` is below the modulus; with `reduced`, the limbs are those of `v - p`.
     pub(super) fn push_word(&self, t: &mut Trace<'_>, m: Modulus, v: U256, reduced: bool) -> Num {
+        self.fill_word(&mut t.push(self.word.0), m, v, reduced)
+    }
+
+    /// Fills the rows of [`Self::push_word`].
+    pub(super) fn fill_word(&self, row: &mut Row<'_>, m: Modulus, v: U256, reduced: bool) -> Num {
         let c = &self.word.1;
         let number = Num::unsigned(v);
         let complement = Num::normalised(
@@ -225,45 +274,46 @@ impl SecpChip {
         if reduced {
             x = Num::normalised(Wide::from(v).wrapping_sub(Wide::from(P)));
         }
-        let (p, modulus) = (Num::unsigned(P), Num::unsigned(m.value()));
-        let mut row = t.push(self.word.0);
+        let digits = word_digits(Wide::from(v));
+        let middle = (v >> 117usize).as_limbs()[0];
+        let below_182 = |n: &Num| Num([n.0[0], n.0[1], 0]).wide();
+        let sum = below_182(&number)
+            .wrapping_add(below_182(&complement))
+            .wrapping_add(Wide::from(1));
+        let carry = sum.wrapping_sub(below_182(&Num::unsigned(m.value()))) >> (2 * LIMB as usize);
+        // 2^256 - p, a small number, may be added to limb 0.
+        let small = if reduced {
+            P.wrapping_neg()
+        } else {
+            U256::ZERO
+        };
+        let moved = [1, 2].map(|i| {
+            let mask = (Wide::from(1) << (i * LIMB as usize)) - Wide::from(1);
+            let sum = (Wide::from(v) & mask).wrapping_add(Wide::from(small));
+            sum >> (i * LIMB as usize)
+        });
+        let small_wide = |w: Wide| w.as_limbs()[0];
         row.set(c.order, m.flag())
-            .set(c.reduced, u64::from(reduced));
-        let (mut carry, mut borrow) = (1i128, 0i128);
-        for i in 0..4 {
-            let mut limb = number.0[i];
-            if i == 1 {
-                row.set(c.top, (limb >> 63) as u64)
-                    .set(c.top_bound, (limb >> 63) as u64 + (1 << 13) - 4);
-                limb &= (1 << 63) - 1;
-                row.set(c.bound, (limb >> 52) as u64 + (1 << 13) - (1 << 11));
-            }
-            row.set_all(&c.digits[i], digits_of(Wide::from(limb as u128), 5));
-            row.set_all(
-                &c.complement[i],
-                digits_of(Wide::from(complement.0[i] as u128), 5),
-            );
-            carry = (number.0[i] + complement.0[i] + carry - modulus.0[i]) >> LIMB;
-            let difference = number.0[i] - borrow - if reduced { p.0[i] } else { 0 };
-            borrow = i128::from(x.0[i] != difference);
-            if i < 3 {
-                row.set(c.carries[i], carry as u64)
-                    .set(c.borrows[i], borrow as u64);
-            }
-        }
+            .set(c.reduced, u64::from(reduced))
+            .set_all(&c.digits, digits)
+            .set(c.below, middle & 0x7ff)
+            .set(c.above, (middle >> SHORT_BITS) & 3)
+            .set_all(&c.complement, digits_of(complement.wide(), 20))
+            .set(c.carry, small_wide(carry))
+            .set_all(&c.moved, moved.map(small_wide));
         x
     }
 }
 
 static SHIFT: std::sync::LazyLock<Fr> =
-    std::sync::LazyLock::new(|| pow2(130).invert().unwrap_or(Fr::ZERO));
+    std::sync::LazyLock::new(|| pow2(LIMB).invert().unwrap_or(Fr::ZERO));
 
 /// A step with its numbers.
 pub(super) struct Filled {
     pub(super) plan: Plan,
     pub(super) points: [(Num, Num); 3],
-    /// x of the third point.
-    pub(super) x3: Fp,
+    /// x of the multiple whose image is added, or of the second point.
+    pub(super) raw: Num,
     pub(super) slope: Num,
     pub(super) inverse: Fr,
     pub(super) label: [Fr; 2],
@@ -276,19 +326,7 @@ impl SecpChip {
     /// # Errors
     /// If no key can be recovered; the trace is then unchanged.
     pub fn recover(&self, t: &mut Trace<'_>, sig: &Signature) -> Result<PublicKey, SecpError> {
-        if sig.r.is_zero() || sig.r >= N {
-            return Err(SecpError::RangeOfR);
-        }
-        if sig.s.is_zero() || sig.s >= N {
-            return Err(SecpError::RangeOfS);
-        }
-        let point = lift(sig.r, sig.odd)?;
-        let inverse = scalar(sig.r).invert().unwrap_or(Fq::ZERO);
-        let (u, v) = (scalar(sig.s) * inverse, -scalar(sig.z) * inverse);
-        let key = (point * u + Secp256k1Affine::generator() * v).to_affine();
-        if bool::from(key.is_identity()) {
-            return Err(SecpError::Infinity);
-        }
+        let (point, [u, v], key) = sig.recovery()?;
         (0..2)
             .find_map(|offset| {
                 let run = Run::new(point, offset, Windows::of(u, v));
@@ -299,10 +337,7 @@ impl SecpChip {
                 Some(())
             })
             .ok_or(SecpError::Exceptional)?;
-        Ok(PublicKey {
-            x: integer(key.x),
-            y: integer(key.y),
-        })
+        Ok(PublicKey::of(key))
     }
 
     /// The steps of a run; nothing if one of them adds points of equal x.
@@ -321,7 +356,7 @@ impl SecpChip {
             let distance = nums[a].0.sub(&nums[b].0).native();
             if a == b {
                 slopes.push(points[a].y.double());
-                inverses.push(Fr::ONE);
+                inverses.push(-p_squared);
             } else {
                 slopes.push(points[b].x - points[a].x);
                 inverses.push(distance * (distance.square() - p_squared));
@@ -345,7 +380,7 @@ impl SecpChip {
             };
             let step = Filled {
                 plan: *s,
-                x3: points[s.points[2]].x,
+                raw: nums[s.raw].0,
                 points: s.points.map(|i| nums[i]),
                 slope: centred(numerator * inverse),
                 inverse: native_inverse,
@@ -353,7 +388,7 @@ impl SecpChip {
                 offset: run.offset as u64,
             };
             if let Mode::Build(_) = s.mode {
-                scalars = [Fr::ZERO; 4];
+                scalars = [Fr::ONE, Fr::ZERO, Fr::ZERO, Fr::ZERO];
             }
             let next = self.push_step(t, &step, scalars);
             scalars = next;
@@ -369,88 +404,74 @@ impl SecpChip {
         let [(x1, y1), (x2, y2), (x3, y3)] = s.points;
         let c = &self.step.1;
         let doubling = matches!(s.plan.mode, Mode::Double(_));
-        let zero = Num::ZERO;
-        let (dx, dy) = if doubling { (x1, y1) } else { (zero, zero) };
-        let b = x2.sub(&x1).add(&dy.times(2));
-        let m = Modulus::P;
-        let slope = Operands::new(m, s.slope, b)
-            .product(dx.times(-3), x1)
-            .plus(y1.sub(&y2));
+        let (m, one, raw) = (Modulus::P, Num::ONE, s.raw);
+        let slope = if doubling {
+            Operands::new(m, s.slope, y1.times(2)).less(x1, x1.times(3))
+        } else {
+            Operands::new(m, s.slope, x2.sub(&x1)).plus(y1.sub(&y2))
+        };
         self.push_mul(t, &slope);
-        let x = Operands::new(m, x3, MINUS_ONE)
-            .product(s.slope, s.slope)
-            .plus(x1.add(&x2).times(-1));
+        let x = Operands::new(m, x3, one)
+            .less(s.slope, s.slope)
+            .plus(x1.add(&x2));
         self.push_mul(t, &x);
-        let y = Operands::new(m, y3, MINUS_ONE)
-            .product(s.slope, x1.sub(&x3))
-            .plus(y1.times(-1));
+        let y = Operands::new(m, y3, one)
+            .less(s.slope, x1.sub(&x3))
+            .plus(y1);
         self.push_mul(t, &y);
-        let mut image = zero;
-        if let Mode::Build(_) = s.plan.mode {
-            image = centred(s.x3 * element(BETA).unwrap_or(Fp::ONE));
+        if let Mode::AddPhi(_) = s.plan.mode {
             let beta = Num::unsigned(BETA);
-            self.push_mul(
-                t,
-                &Operands::new(m, image, MINUS_ONE).product(beta, s.points[2].0),
-            );
+            self.push_mul(t, &Operands::new(m, x2, one).less(beta, raw));
         }
 
-        let mut row = t.push(self.step.0);
-        let (mut add, mut comb) = ([Fr::ZERO; 4], [0, 0]);
+        let multiples = s.offset * OFFSET + PLACE_MULTIPLE;
+        let none = Fr::ZERO;
+        let (mut other, mut digit, mut comb, mut added) = (0, 0, [0; 2], [none; 4]);
+        let mut image = false;
         match s.plan.mode {
+            Mode::Build(1) => other = KEY_OFFSET + s.offset,
             Mode::Build(j) => {
-                add[0] = Fr::from(j as u64);
-                if j == 1 {
-                    row.set(c.first, 1);
-                    comb[1] = s.offset;
-                } else {
-                    row.set(c.further, 1).set(c.digit, j as u64);
-                }
+                (other, digit) = (multiples, j as u64 - 1);
+                added[0] = Fr::from(digit);
             }
-            Mode::Double(turn) => {
-                row.set(c.doubles[turn], 1);
-                add = scalars;
-            }
+            Mode::Double(_) => added = scalars,
             Mode::Add(d) => {
-                row.set(c.add, 1).set(c.digit, d as u64);
-                add[0] = Fr::from(d as u64);
+                (other, digit) = (multiples, d as u64);
+                added[0] = Fr::from(digit);
             }
             Mode::AddPhi(d) => {
-                row.set(c.add_phi, 1).set(c.digit, d as u64);
-                add[1] = Fr::from(d as u64);
+                (other, digit, image) = (multiples, d as u64, true);
+                added[1] = Fr::from(digit);
             }
             Mode::AddComb(g, h) => {
-                row.set(c.add_comb, 1);
-                comb = [g, h];
-                (add[2], add[3]) = (Fr::from(g + 1), Fr::from(h + 1));
+                comb = [g + 1, h + 1];
+                (added[2], added[3]) = (Fr::from(g + 1), Fr::from(h + 1));
             }
-            Mode::Correct => {
-                row.set(c.correct, 1);
-                comb[1] = 2 + s.offset;
-            }
+            Mode::Correct => other = KEY_CORRECTION + s.offset,
         }
-        let next: [Fr; 4] = std::array::from_fn(|i| scalars[i] + add[i]);
-        let distance = x1.sub(&x2).native();
+        let next: [Fr; 4] = std::array::from_fn(|i| scalars[i] + added[i]);
+        let mut row = t.push(self.step.0);
         row.set_all(&c.label, s.label)
-            .set(c.offset, s.offset)
-            .set(c.window, s.plan.window)
+            .set(c.place, s.plan.place(s.offset))
+            .set(c.other, other)
+            .set(c.doubles, u64::from(doubling))
+            .set(c.multiple, u64::from(digit != 0))
+            .set(c.image, u64::from(image))
+            .set(c.digit, digit)
             .set_all(&c.comb, comb)
-            .set(c.comb_bound, comb[1] + (1 << 13) - 16)
             .set_all(&c.scalars, scalars)
             .set_all(&c.next, next)
-            .set(c.square, distance.square())
-            .set(c.inverse, if doubling { Fr::ZERO } else { s.inverse });
+            .set(c.square, x1.sub(&x2).native().square())
+            .set(c.inverse, s.inverse);
         for (cells, n) in [
             (&c.x1, x1),
             (&c.y1, y1),
             (&c.x2, x2),
             (&c.y2, y2),
+            (&c.raw, raw),
             (&c.slope, s.slope),
             (&c.x3, x3),
             (&c.y3, y3),
-            (&c.image, image),
-            (&c.doubled_x, dx),
-            (&c.doubled_y, dy),
         ] {
             set_limbs(&mut row, cells, n);
         }
@@ -476,14 +497,13 @@ impl SecpChip {
         let qx_limbs = self.push_word(t, P, qx, qx.bit(255));
         let qy_limbs = self.push_word(t, P, qy, qy.bit(255));
 
-        let square = centred(point.x.square());
-        let minus_r = r.times(-1);
-        self.push_mul(t, &Operands::new(P, square, MINUS_ONE).product(r, r));
+        let (square, one) = (centred(point.x.square()), Num::ONE);
+        self.push_mul(t, &Operands::new(P, square, one).less(r, r));
         self.push_mul(
             t,
-            &Operands::new(P, square, minus_r)
-                .product(y_limbs, y_limbs)
-                .plus(Num([-7, 0, 0, 0])),
+            &Operands::new(P, square, r)
+                .less(y_limbs, y_limbs)
+                .plus(one.times(7)),
         );
         let sum = |i: usize, base: u64, top: u64| -> U256 {
             windows.rows.iter().fold(U256::from(top), |acc, w| {
@@ -495,28 +515,20 @@ impl SecpChip {
         let [u, v] = [u, v].map(|w| Num::centred(integer(w), N));
         let [k2n, g1n] = [k2, g1].map(Num::unsigned);
         let lambda = Num::unsigned(LAMBDA);
-        let minus = MINUS_ONE;
-        self.push_mul(
-            t,
-            &Operands::new(N, k2n, lambda).product(u, minus).plus_low(k1),
-        );
+        let k2_relation = Operands::new(N, k2n, lambda).plus(u.times(-1));
+        self.push_mul(t, &k2_relation.plus_low(k1));
         self.push_mul(t, &Operands::new(N, u, r).plus(s.times(-1)));
-        let two_128 = Num([0, 1 << 63, 0, 0]);
-        self.push_mul(
-            t,
-            &Operands::new(N, g1n, two_128)
-                .product(v, minus)
-                .plus_low(g0),
-        );
-        self.push_mul(t, &Operands::new(N, v, r).plus(Num::unsigned(sig.z)));
+        let two_128 = Num([0, 1 << 37, 0]);
+        let g1_relation = Operands::new(N, g1n, two_128).plus(v.times(-1));
+        self.push_mul(t, &g1_relation.plus_low(g0));
+        let z = [sig.z >> 128usize, sig.z & U256::from(u128::MAX)].map(Wide::from);
+        let mut z_relation = Operands::new(N, v, r);
+        z_relation.c = [z[1], z[0] << 37];
+        self.push_mul(t, &z_relation);
 
         let c = &self.signature.1;
         let [s_hi, s_lo] = half(sig.s);
-        let z_top = sig.z >> 130;
-        let z_bits = (sig.z >> 128usize).as_limbs()[0] & 3;
-        let z_top_digits = digits_of(Wide::from(z_top), 10);
-        let z_low_digits = digits_of(Wide::from(sig.z & U256::from(u128::MAX)), 10);
-        let y_low = y & U256::from(u128::MAX);
+        let half_y = Wide::from(y & U256::from(u128::MAX)) >> 1;
         let mut row = t.push(self.signature.0);
         row.set_all(&c.z_half, half(sig.z))
             .set_all(&c.r_half, half(sig.r))
@@ -527,24 +539,19 @@ impl SecpChip {
             .set(c.parity, u64::from(sig.odd))
             .set(c.offset, run.offset as u64)
             .set(c.k1, native_of(k1))
-            .set_all(&c.k2, k2n.fr())
+            .set_all(&c.k2, k2n.fr().into_iter().take(2))
             .set(c.g0, native_of(g0))
-            .set_all(&c.g1, g1n.fr())
-            .set_all(&c.half_y, digits_of(Wide::from(y_low >> 1), 10))
-            .set(c.z_bits, z_bits)
-            .set(c.z_bits_bound, z_bits + (1 << 13) - 4)
-            .set(c.z_top, native_of(z_top))
-            .set(
-                c.z_top_bound,
-                z_top_digits[9] + Fr::from((1 << 13) - (1 << 9)),
-            )
-            .set_all(&c.z_top_digits, z_top_digits)
-            .set(
-                c.z_low_bound,
-                z_low_digits[9] + Fr::from((1 << 13) - (1 << 11)),
-            )
-            .set_all(&c.z_low_digits, z_low_digits)
+            .set_all(&c.g1, g1n.fr().into_iter().take(2))
             .set(c.inverse, (s_hi + s_lo).invert().unwrap_or(Fr::ZERO));
+        for ([low, high], n) in [
+            (&c.half_y, half_y),
+            (&c.z_digits[0], z[0]),
+            (&c.z_digits[1], z[1]),
+        ] {
+            let digits = digits_of(n, 10);
+            row.set_all(low, digits[..7].iter().copied())
+                .set_all(high, digits[7..].iter().copied());
+        }
         for (cells, n) in [
             (&c.square, square),
             (&c.u, u),
