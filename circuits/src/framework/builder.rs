@@ -374,20 +374,26 @@ impl KindBuilder<'_> {
         cell
     }
 
+    /// Places a cell on the first unused one of `columns`; `what` is missing if there is none.
+    fn place_on(
+        &mut self,
+        name: &str,
+        row: usize,
+        mut columns: impl Iterator<Item = usize>,
+        what: &str,
+    ) -> Cell {
+        let column = columns.find(|c| !self.used[row][*c]).unwrap_or_else(|| {
+            panic!("{}: no {what} left for {name} on row {row}", self.kind.name)
+        });
+        let (column, row) = (column as u16, row as i8);
+        self.place(name, Cell { column, row })
+    }
+
     /// A cell without a range, on physical row `row`. Value columns fill first, then narrow ones from the right.
     pub fn cell(&mut self, name: &str, row: usize) -> Cell {
         let layout = self.owner.machine.layout;
-        let column = (layout.narrow..layout.data())
-            .chain((0..layout.narrow).rev())
-            .find(|c| !self.used[row][*c])
-            .unwrap_or_else(|| panic!("{}: no room for {name} on row {row}", self.kind.name));
-        self.place(
-            name,
-            Cell {
-                column: column as u16,
-                row: row as i8,
-            },
-        )
+        let columns = (layout.narrow..layout.data()).chain((0..layout.narrow).rev());
+        self.place_on(name, row, columns, "column")
     }
 
     /// `n` cells named `name.0`, `name.1`, ...
@@ -411,22 +417,8 @@ impl KindBuilder<'_> {
 
     /// A cell that a look-up binds to 0 or 1, on the rightmost free narrow slot.
     pub fn bit(&mut self, name: &str, row: usize) -> Cell {
-        let column = (0..self.owner.machine.layout.narrow)
-            .rev()
-            .find(|c| !self.used[row][*c])
-            .unwrap_or_else(|| {
-                panic!(
-                    "{}: no look-up slot left for {name} on row {row}",
-                    self.kind.name
-                )
-            });
-        let c = self.place(
-            name,
-            Cell {
-                column: column as u16,
-                row: row as i8,
-            },
-        );
+        let columns = (0..self.owner.machine.layout.narrow).rev();
+        let c = self.place_on(name, row, columns, "look-up slot");
         self.make_boolean(c);
         c
     }
@@ -444,21 +436,8 @@ impl KindBuilder<'_> {
             self.owner.machine.buses[table.0].arity, 1,
             "narrow slots look up one value"
         );
-        let column = (0..self.owner.machine.layout.narrow)
-            .find(|c| !self.used[row][*c])
-            .unwrap_or_else(|| {
-                panic!(
-                    "{}: no look-up slot left for {name} on row {row}",
-                    self.kind.name
-                )
-            });
-        let c = self.place(
-            name,
-            Cell {
-                column: column as u16,
-                row: row as i8,
-            },
-        );
+        let columns = 0..self.owner.machine.layout.narrow;
+        let c = self.place_on(name, row, columns, "look-up slot");
         self.kind.lookups.push((c, table));
         c
     }
