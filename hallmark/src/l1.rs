@@ -2,7 +2,7 @@
 
 use alloy::sol_types::{SolCall, SolInterface};
 use alloy_primitives::{Address, B256, Bytes, address};
-use eyre::{Result, bail, eyre};
+use eyre::{Result, bail, ensure, eyre};
 use protocol::{BatchStatement, BlockHeader, PROTOCOL_VERSION};
 use prover::VerifyingKey;
 use verifier_contract::{
@@ -36,6 +36,15 @@ pub struct Verdict {
     pub gas_used: u64,
     /// The contract's error if it did not take them.
     pub reason: String,
+}
+
+/// Gas of a batch that the L1 took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// Of committing it.
+    pub commit: u64,
+    /// Of proving it.
+    pub prove: u64,
 }
 
 /// The L1 and where the rollup is.
@@ -133,6 +142,33 @@ impl EmbeddedL1 {
             } else {
                 reason(&receipt)
             },
+        })
+    }
+
+    /// Commits a batch and submits the proofs of its segments. After an error the L1 is as it was before.
+    ///
+    /// # Errors
+    /// When the contract refuses the batch or its proofs.
+    pub fn settle(
+        &mut self,
+        s: &BatchStatement,
+        payload: Bytes,
+        segments: &[SegmentProof],
+    ) -> Result<Settled> {
+        let mut next = self.clone();
+        next.set_time(s.last_timestamp);
+        let commit = next.commit(s, payload)?;
+        let verdict = next.prove(s.batch_number, segments)?;
+        ensure!(
+            verdict.accepted,
+            "L1 refused the proof of batch {}: {}",
+            s.batch_number,
+            verdict.reason
+        );
+        *self = next;
+        Ok(Settled {
+            commit,
+            prove: verdict.gas_used,
         })
     }
 

@@ -36,7 +36,7 @@ pub enum ProofStatus {
     Proven,
     /// L1 has accepted the proof.
     Finalized,
-    /// Proving failed.
+    /// Proving failed, or L1 refused the proof.
     Failed {
         /// Why, in a sentence.
         reason: String,

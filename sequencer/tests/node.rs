@@ -594,3 +594,27 @@ fn refused_statuses() {
     node.record_proof(1, hash, 2, 3, vec![2]).unwrap();
     assert_eq!(node.proofs(1).unwrap().proofs.len(), 1);
 }
+
+#[test]
+fn a_refused_proof_is_a_failure_until_it_is_stored_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = open(directory.path(), config(BlockProduction::Automine));
+    node.submit(sign(&key(0), transfer(0, address(1), 1)))
+        .unwrap();
+    let hash = node.seal_batch().unwrap().unwrap().statement.hash();
+    let record = |segment| node.record_proof(1, hash, segment, 2, vec![1]).unwrap();
+    record(0);
+    record(1);
+    assert_eq!(node.proof_status(1).unwrap(), ProofStatus::Proven);
+    node.set_failed(1, "L1 refused it");
+    let ProofStatus::Failed { reason } = node.proof_status(1).unwrap() else {
+        panic!("{:?}", node.proof_status(1));
+    };
+    assert_eq!(reason, "L1 refused it");
+    assert!(node.proofs(1).unwrap().complete(), "nothing is removed");
+    record(1);
+    assert_eq!(node.proof_status(1).unwrap(), ProofStatus::Proven);
+    node.set_failed(1, "L1 refused it again");
+    node.set_finalized(1).unwrap();
+    assert_eq!(node.proof_status(1).unwrap(), ProofStatus::Finalized);
+}

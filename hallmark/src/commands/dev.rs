@@ -1,5 +1,9 @@
 //! `hallmark dev`: the local rollup for daily work.
 
+mod schedule;
+mod worker;
+
+use self::worker::Worker;
 use super::print_json;
 use crate::{
     cli::{DevArgs, Global, SUCCESS},
@@ -8,19 +12,16 @@ use crate::{
 };
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{U256, keccak256};
-use eyre::{Result, WrapErr, ensure};
-use hallmark::{l1::EmbeddedL1, pipeline, plan};
+use eyre::{Result, WrapErr};
+use hallmark::pipeline;
 use protocol::{Genesis, genesis::GenesisAccount};
-use prover::{Progress, ProofFile, SegmentId, segments::Prover};
-use sequencer::{
-    BlockProduction, Config, Node, Progress as NodeProgress, ProofStatus, RpcLimits, SealPolicy,
-};
+use prover::segments::Prover;
+use sequencer::{BlockProduction, Config, Node, RpcLimits, SealPolicy};
 use serde_json::json;
 use std::{
-    path::Path,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -184,149 +185,4 @@ fn announce(global: &Global, args: &DevArgs, genesis: &Genesis, url: &str) -> Re
     println!("Base fee   {} wei", genesis.base_fee);
     println!("JSON-RPC   {url}\n");
     Ok(())
-}
-
-/// What proves and finalises the node's batches.
-struct Worker<'a> {
-    node: &'a Node,
-    prover: Prover,
-    /// Segments have 2^this rows at most.
-    largest: u32,
-    genesis: &'a Genesis,
-    data: &'a Path,
-    ui: &'a Ui,
-    /// Deployed when the first proof is there.
-    l1: Option<EmbeddedL1>,
-}
-
-impl Worker<'_> {
-    /// Proves and finalises sealed batches until told to stop.
-    fn work(mut self, stopped: &dyn Fn() -> bool) -> Result<()> {
-        while !stopped() {
-            // Batches become final in order: one that failed holds the later ones up.
-            let next = self.node.unfinished_batches()?.into_iter().next();
-            let number = match next {
-                Some((number, status)) if !matches!(status, ProofStatus::Failed { .. }) => number,
-                _ => {
-                    std::thread::sleep(POLL);
-                    continue;
-                }
-            };
-            if let Err(error) = self.finalise(number) {
-                self.ui.say(format!(
-                    "batch {number} failed: {error:#}. Later batches wait for it; start again to try again"
-                ));
-                self.node.set_failed(number, format!("{error:#}"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Proves one batch, unless its proofs are in the store, and submits it to the embedded L1.
-    fn finalise(&mut self, number: u64) -> Result<()> {
-        if !self.node.proofs(number)?.complete() {
-            self.prove(number)?;
-        }
-        let mut l1 = match self.l1.take() {
-            Some(l1) => l1,
-            None => self.deploy()?,
-        };
-        // The embedded L1 lives in memory: after a restart it is told again what was proven before.
-        let outcome = (l1.committed()? + 1..=number).try_for_each(|n| self.submit(&mut l1, n));
-        if outcome.is_ok() {
-            // After a refusal the next attempt begins with a new L1.
-            self.l1 = Some(l1);
-        }
-        outcome?;
-        self.node.set_finalized(number)?;
-        self.ui.say(format!("batch {number} is final"));
-        Ok(())
-    }
-
-    fn prove(&self, number: u64) -> Result<()> {
-        let batch = self.node.batch(number)?;
-        let witness = self.node.batch_witness(number)?;
-        let batches = self.data.join("batches");
-        super::prove::write_batch(&batches.join(format!("batch-{number}.batch")), &witness)?;
-        self.ui.say(format!(
-            "batch {number}: blocks {} to {}, {} transactions",
-            batch.statement.first_block, batch.statement.last_block, batch.transactions
-        ));
-        let segments = plan::plan(&witness, self.largest)?;
-        self.ui
-            .say(format!("batch {number}: {}", pipeline::describe(&segments)));
-        let count = u32::try_from(segments.len())?;
-        let current = AtomicU32::new(0);
-        let tell = |u: &prover::Update| {
-            let progress = NodeProgress {
-                stage: u.stage.to_string(),
-                segment: current.load(Ordering::Relaxed),
-                done: (u.fraction.clamp(0.0, 1.0) * 10_000.0) as u16,
-                elapsed_seconds: u.elapsed.as_secs(),
-                left_seconds: Some(u.remaining.as_secs()),
-            };
-            self.node.set_progress(number, progress);
-            self.ui.update(u);
-        };
-        let announce = |id: SegmentId, budget: &prover::Budget| {
-            current.store(id.index, Ordering::Relaxed);
-            self.ui.budget(id, budget);
-        };
-        let proven = pipeline::prove(
-            &self.prover,
-            &witness,
-            &segments,
-            &batches,
-            &announce,
-            &tell,
-        )?;
-        for (p, i) in proven.iter().zip(0u32..) {
-            let bytes = p.file.encode()?;
-            self.node
-                .record_proof(number, batch.statement.hash(), i, count, bytes)?;
-        }
-        Ok(())
-    }
-
-    /// Commits and proves one batch on the embedded L1.
-    fn submit(&self, l1: &mut EmbeddedL1, number: u64) -> Result<()> {
-        let batch = self.node.batch(number)?;
-        l1.set_time(batch.statement.last_timestamp);
-        let commit = l1.commit(&batch.statement, batch.payload.clone())?;
-        let proofs = self
-            .node
-            .proofs(number)?
-            .proofs
-            .iter()
-            .map(|(_, bytes)| pipeline::for_l1(&ProofFile::decode(bytes)?))
-            .collect::<Result<Vec<_>>>()?;
-        let verdict = l1.prove(number, &proofs)?;
-        ensure!(
-            verdict.accepted,
-            "L1 refused the proof of batch {number}: {}",
-            verdict.reason
-        );
-        self.ui.say(format!(
-            "L1: batch {number} committed for {commit} gas, proven for {} gas",
-            verdict.gas_used
-        ));
-        Ok(())
-    }
-
-    fn deploy(&self) -> Result<EmbeddedL1> {
-        let keys = (*pipeline::SHAPES.start()..=self.largest)
-            .map(|k| pipeline::verifying_key(&self.prover, k, self.ui))
-            .collect::<Result<Vec<_>>>()?;
-        let keys: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-        let l1 = EmbeddedL1::deploy(
-            &keys,
-            self.genesis.chain_id,
-            &self.genesis.header(),
-            protocol::field::to_bytes(&self.genesis.state()?.root),
-            now,
-        )?;
-        self.ui.say(format!("L1: rollup contract at {}", l1.rollup));
-        Ok(l1)
-    }
 }

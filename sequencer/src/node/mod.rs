@@ -62,7 +62,7 @@ pub(crate) struct Shared {
     pub(crate) check: Arc<dyn ProvabilityCheck>,
     pool: RwLock<Pool>,
     open: Mutex<OpenBatch>,
-    /// Batches that are being proven or whose proving failed.
+    /// Batches that are being proven, or whose proving failed or whose proof was refused, until their proofs are stored anew.
     volatile: Mutex<BTreeMap<u64, ProofStatus>>,
     blocks: broadcast::Sender<BlockSummary>,
     batches: broadcast::Sender<u64>,
@@ -126,14 +126,15 @@ impl Shared {
         if number <= store.finalized_batch()? {
             return Ok(ProofStatus::Finalized);
         }
-        if store.proofs(number)?.complete() {
-            return Ok(ProofStatus::Proven);
+        // What was reported last comes first: proofs that are complete may have been refused.
+        if let Some(reported) = self.volatile().get(&number) {
+            return Ok(reported.clone());
         }
-        Ok(self
-            .volatile()
-            .get(&number)
-            .cloned()
-            .unwrap_or(ProofStatus::Sealed))
+        Ok(if store.proofs(number)?.complete() {
+            ProofStatus::Proven
+        } else {
+            ProofStatus::Sealed
+        })
     }
 }
 

@@ -19,7 +19,8 @@ impl Node {
             .insert(number, ProofStatus::Proving(progress));
     }
 
-    /// Reports that proving a batch failed. Not durable: after a restart it is tried again.
+    /// Reports that proving a batch failed or that L1 refused its proof. Not durable: a restart forgets it, and so does
+    /// the record of the batch's last proof.
     pub fn set_failed(&self, number: u64, reason: impl Into<String>) {
         let status = ProofStatus::Failed {
             reason: reason.into(),

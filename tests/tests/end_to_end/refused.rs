@@ -144,6 +144,25 @@ fn a_proof_of_a_batch_that_was_reverted_and_committed_again() {
 }
 
 #[test]
+fn a_refused_batch_leaves_l1_as_it_was() {
+    let w = world();
+    let (mut l1, payload) = (w.l1(), &w.witness.payload);
+    let mut wrong = w.proofs();
+    wrong[0].proof = flipped(&wrong[0].proof, 40, 0);
+    let statement = &w.witness.statement;
+    let refusal = l1.settle(statement, payload.clone(), &wrong).unwrap_err();
+    assert!(
+        refusal.to_string().contains("refused the proof of batch 1"),
+        "{refusal}"
+    );
+    assert_eq!(l1.committed().unwrap(), 0);
+    // So the same batch is taken without a revert, which would change its hash.
+    l1.settle(statement, payload.clone(), &w.proofs()).unwrap();
+    assert_eq!(l1.committed().unwrap(), 1);
+    assert_eq!(l1.state_root().unwrap(), statement.state_root);
+}
+
+#[test]
 fn segment_fields() {
     let w = world();
     let l1 = w.committed();
