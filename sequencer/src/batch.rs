@@ -13,7 +13,7 @@ pub struct SealedBatch {
     pub payload: Bytes,
     /// Transactions in all blocks.
     pub transactions: u64,
-    /// Rows that the provability check estimated.
+    /// Rows that the provability check estimated: of the batch itself, its blocks and their transactions.
     pub rows: u64,
 }
 

@@ -303,6 +303,7 @@ fn batches_are_sealed_by_each_limit() {
     }
     assert_eq!(node.build_block().unwrap().transactions, 2);
     assert_eq!(node.latest_batch().unwrap(), 1);
+    assert_eq!(node.batch(1).unwrap().rows, 6_000 + 6_000 + 2 * 6_500);
     assert_eq!(node.build_block().unwrap().transactions, 1);
     let mut large = transfer(3, address(1), 1);
     large.input = vec![1; 2_000].into();

@@ -175,7 +175,7 @@ proptest! {
         // The roots and the block hash of `revm`'s side are in the statement, so in the public values.
         prop_assert_eq!(segments[0].public, pipeline::public_values(&witness));
         // The sequencer's capacity check never promises too little.
-        let bound = node.batch(1).unwrap().rows + pipeline::provability().batch_rows;
+        let bound = node.batch(1).unwrap().rows;
         prop_assert!(bound >= pipeline::rows(&segments) as u64);
     }
 

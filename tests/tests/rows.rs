@@ -71,7 +71,7 @@ fn rows(blocks: &[&[Bytes]]) -> (usize, usize) {
         }
         assert_eq!(node.build_block().unwrap().transactions, block.len());
     }
-    let bound = node.seal_batch().unwrap().unwrap().rows + pipeline::provability().batch_rows;
+    let bound = node.seal_batch().unwrap().unwrap().rows;
     let witness = node.batch_witness(1).unwrap();
     let rows = pipeline::whole_rows(&witness).unwrap();
     println!("{rows} rows, bound {bound}");

@@ -347,6 +347,7 @@ impl Core {
         let batch = seal::seal(
             &self.shared.db,
             self.shared.rules.chain_id,
+            self.shared.check.batch_rows(),
             self.open.first,
             self.tip.number,
         )?;

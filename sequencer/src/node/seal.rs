@@ -18,10 +18,11 @@ use crate::{
     witness::{BatchWitness, Recorder, leaves},
 };
 
-/// Seals the blocks `first..=last` as the next batch.
+/// Seals the blocks `first..=last` as the next batch, which without them has `batch_rows` rows.
 pub(super) fn seal(
     db: &Db,
     chain_id: u64,
+    batch_rows: u64,
     first: u64,
     last: u64,
 ) -> Result<SealedBatch, NodeError> {
@@ -78,7 +79,9 @@ pub(super) fn seal(
             .iter()
             .map(|block| block.transactions.len() as u64)
             .sum(),
-        rows: blocks.iter().map(|block| block.rows).sum(),
+        rows: blocks
+            .iter()
+            .fold(batch_rows, |sum, block| sum.saturating_add(block.rows)),
     };
     let witness = witness
         .to_bytes()
