@@ -19,7 +19,11 @@ use prover::{
     segments::{Loaded, ProvenSegment, Prover, Segment},
 };
 use sequencer::{BatchWitness, TransfersOnly};
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, LazyLock},
+};
 
 /// The smallest and the largest shape: rows as powers of two.
 pub const SHAPES: std::ops::RangeInclusive<u32> = 15..=20;
@@ -163,13 +167,13 @@ pub fn blank(k: u32) -> MachineCircuit {
 /// What a proof of 2^`k` rows costs, by what was measured in the prover's directory before.
 pub fn budget(prover: &Prover, k: u32) -> Budget {
     let mut budget = prover.budget(&blank(k));
-    budget.l1_gas = l1_gas();
+    budget.l1_gas = *L1_GAS;
     budget
 }
 
 /// Gas of a transaction that proves a batch of one segment: the constraint program's exactly, 16 for a byte of calldata,
 /// the group operations' by EIP-1108, and a part measured on the contract that does not depend on the machine.
-fn l1_gas() -> Option<u64> {
+static L1_GAS: LazyLock<Option<u64>> = LazyLock::new(|| {
     const FIXED: u64 = 280_000;
     const PER_BYTE: u64 = 16;
     const PER_MULTIPLICATION: u64 = 6_000 + 150;
@@ -181,7 +185,7 @@ fn l1_gas() -> Option<u64> {
             + PER_MULTIPLICATION * key.scalar_multiplications as u64
             + key.program_gas,
     )
-}
+});
 
 /// Reference string and keys of the shape 2^`k`, from the prover's directory or made.
 ///
@@ -247,7 +251,7 @@ pub fn prove(
         .collect();
     let announce = |id: SegmentId, budget: &Budget| {
         let mut budget = budget.clone();
-        budget.l1_gas = l1_gas();
+        budget.l1_gas = *L1_GAS;
         announce(id, &budget);
     };
     prover

@@ -2,9 +2,10 @@
 //!
 //! A key is the code of a few contracts: a *head* of data (commitments, queries, rotation sets, transcript layout,
 //! constants) behind a STOP byte, and one or more *programs*, straight-line arithmetic code that folds the
-//! constraint polynomials. [`export`] makes them from a halo2 verifying key, [`verify_with_key_data`] checks a
+//! constraint polynomials; each hands the values that later ones need to the next. [`export`] makes them from a halo2 verifying key, [`verify_with_key_data`] checks a
 //! proof from nothing but those bytes, step by step as the contract does. The format is described in the book.
 
+mod cut;
 mod dag;
 mod layout;
 mod mirror;
@@ -18,7 +19,8 @@ use halo2_proofs::{
     poly::kzg::commitment::ParamsKZG,
 };
 
-use dag::{Dag, Id, Node};
+use cut::Compiled;
+use dag::{Dag, Id};
 use layout::Layout;
 pub use mirror::verify_with_key_data;
 
@@ -61,6 +63,8 @@ pub struct KeyFigures {
     pub head_bytes: usize,
     /// Code bytes of all programs together.
     pub program_bytes: usize,
+    /// Words that programs hand to the next one, all together.
+    pub carried_words: usize,
     /// Gas that the programs use, calls not counted; it does not depend on the proof.
     pub program_gas: u64,
 }
@@ -94,9 +98,9 @@ pub enum ExportError {
     /// An expression needs more than the EVM's stack reaches.
     #[error("a constraint is nested too deeply for the stack")]
     ExpressionTooDeep,
-    /// A single constraint does not fit a contract's code.
-    #[error("a single constraint takes {0} bytes of code, a contract holds {MAX_CODE_BYTES}")]
-    ConstraintTooLarge(usize),
+    /// The constraint program is cut into more programs than the format holds.
+    #[error("the constraint program takes {0} bytes of code, which do not fit 15 contracts")]
+    TooManyPrograms(usize),
 }
 
 /// Why [`verify_with_key_data`] refuses; the contract reverts with the error of the same meaning.
@@ -144,169 +148,38 @@ fn bits(value: Fr) -> usize {
     to_u256(value).bit_len()
 }
 
-struct Inputs<'a> {
-    layout: &'a Layout,
-    slots: u32,
-}
-
-impl Inputs<'_> {
-    fn build(&self, dag: &mut Dag, expression: &Expression<Fr>) -> Result<Id, ExportError> {
-        let missing = ExportError::Unsupported("a query that the key does not list");
-        Ok(match expression {
-            Expression::Constant(c) => dag.constant(*c),
-            Expression::Selector(_) => {
-                return Err(ExportError::Unsupported("an uncompressed selector"));
-            }
-            Expression::Fixed(q) => {
-                let at = self
-                    .layout
-                    .fixed_slot(q.column_index(), q.rotation().0)
-                    .ok_or(missing)?;
-                dag.input(self.slots + at)
-            }
-            Expression::Advice(q) => {
-                let at = self
-                    .layout
-                    .advice_slot(q.column_index(), q.rotation().0)
-                    .ok_or(missing)?;
-                dag.input(self.slots + at)
-            }
-            Expression::Instance(q) => {
-                let at = self.layout.instance_slot(q.rotation().0).ok_or(missing)?;
-                dag.input(self.slots + at)
-            }
-            Expression::Challenge(c) => {
-                let at = self.layout.challenge_slot(c.index()).ok_or(missing)?;
-                dag.input(self.slots + at)
-            }
-            Expression::Negated(e) => {
-                let e = self.build(dag, e)?;
-                dag.neg(e)
-            }
-            Expression::Sum(a, b) => {
-                let (a, b) = (self.build(dag, a)?, self.build(dag, b)?);
-                dag.add(a, b)
-            }
-            Expression::Product(a, b) => {
-                let (a, b) = (self.build(dag, a)?, self.build(dag, b)?);
-                dag.mul(a, b)
-            }
-            Expression::Scaled(e, c) => {
-                let (e, c) = (self.build(dag, e)?, dag.constant(*c));
-                dag.mul(e, c)
-            }
-        })
-    }
-}
-
-/// The constants below `root` that lie in the input.
-fn pooled(dag: &Dag, root: Id, pool: &mut Vec<Fr>) {
-    for (id, uses) in dag.uses(root).into_iter().enumerate() {
-        if let Node::Constant(c) = dag.node(id as Id)
-            && uses > 0
-            && program::is_pooled(c)
-            && !pool.contains(&c)
-        {
-            pool.push(c);
+/// The value of `expression` as a node of `dag`, whose inputs are numbered by `layout`.
+fn build(dag: &mut Dag, layout: &Layout, expression: &Expression<Fr>) -> Result<Id, ExportError> {
+    let input = |dag: &mut Dag, slot: Option<u32>| {
+        let slot = slot.ok_or(ExportError::Unsupported(
+            "a query that the key does not list",
+        ))?;
+        Ok(dag.input(slot))
+    };
+    match expression {
+        Expression::Constant(c) => Ok(dag.constant(*c)),
+        Expression::Selector(_) => Err(ExportError::Unsupported("an uncompressed selector")),
+        Expression::Fixed(q) => input(dag, layout.fixed_slot(q.column_index(), q.rotation().0)),
+        Expression::Advice(q) => input(dag, layout.advice_slot(q.column_index(), q.rotation().0)),
+        Expression::Instance(q) => input(dag, layout.instance_slot(q.rotation().0)),
+        Expression::Challenge(c) => input(dag, layout.challenge_slot(c.index())),
+        Expression::Negated(e) => {
+            let e = build(dag, layout, e)?;
+            Ok(dag.neg(e))
+        }
+        Expression::Sum(a, b) => {
+            let (a, b) = (build(dag, layout, a)?, build(dag, layout, b)?);
+            Ok(dag.add(a, b))
+        }
+        Expression::Product(a, b) => {
+            let (a, b) = (build(dag, layout, a)?, build(dag, layout, b)?);
+            Ok(dag.mul(a, b))
+        }
+        Expression::Scaled(e, c) => {
+            let (e, c) = (build(dag, layout, e)?, dag.constant(*c));
+            Ok(dag.mul(e, c))
         }
     }
-}
-
-/// Compiled programs with the pool they read.
-struct Compiled {
-    programs: Vec<Vec<u8>>,
-    pool: Vec<Fr>,
-    operations: usize,
-    gas: u64,
-}
-
-/// Compiles one program for each of the consecutive `chunks` of the polynomials.
-fn compile_chunks(chunks: &[&[&Expression<Fr>]], layout: &Layout) -> Result<Compiled, ExportError> {
-    // Input slots count from the end of the pool, whose size the first pass finds.
-    let mut pool = vec![];
-    loop {
-        let slots = pool.len() as u32;
-        let inputs = Inputs { layout, slots };
-        let (mut roots, mut found) = (vec![], pool.clone());
-        for (i, chunk) in chunks.iter().enumerate() {
-            let mut dag = Dag::default();
-            let chunk = chunk
-                .iter()
-                .map(|e| inputs.build(&mut dag, e))
-                .collect::<Result<Vec<_>, _>>()?;
-            let y = dag.input(slots + layout.y_slot());
-            let start = (i > 0).then(|| dag.input(slots));
-            let root = dag.fold(start, &chunk, y);
-            pooled(&dag, root, &mut found);
-            roots.push((dag, root));
-        }
-        if found.len() > pool.len() {
-            pool = found;
-            continue;
-        }
-        let slot = |c: Fr| pool.iter().position(|p| *p == c).unwrap_or(0) as u32;
-        let (mut programs, mut operations, mut gas) = (vec![], 0, 0);
-        let input = vec![U256::ONE; pool.len() + layout.input_words()];
-        for (dag, root) in &roots {
-            let code = program::compile(dag, *root, &slot)?;
-            operations += dag.operations(*root);
-            gas += program::run(&code, &input)
-                .map_err(|_| ExportError::ExpressionTooDeep)?
-                .gas;
-            programs.push(code);
-        }
-        return Ok(Compiled {
-            programs,
-            pool,
-            operations,
-            gas,
-        });
-    }
-}
-
-impl Compiled {
-    fn largest(&self) -> usize {
-        self.programs.iter().map(Vec::len).max().unwrap_or(0)
-    }
-}
-
-/// Compiles the polynomials to as few programs as their code fits. Programs share no values, so two of them are cut where
-/// that costs least; beyond two, each takes as many polynomials as it can.
-fn compile(polynomials: &[&Expression<Fr>], layout: &Layout) -> Result<Compiled, ExportError> {
-    let whole = compile_chunks(&[polynomials], layout)?;
-    if whole.largest() <= MAX_CODE_BYTES {
-        return Ok(whole);
-    }
-    let mut best: Option<Compiled> = None;
-    for at in 1..polynomials.len() {
-        let (first, second) = polynomials.split_at(at);
-        let compiled = compile_chunks(&[first, second], layout)?;
-        let fits = compiled.largest() <= MAX_CODE_BYTES;
-        if fits && best.as_ref().is_none_or(|b| compiled.gas < b.gas) {
-            best = Some(compiled);
-        }
-    }
-    if let Some(best) = best {
-        return Ok(best);
-    }
-    let (mut chunks, mut rest) = (vec![], polynomials);
-    while !rest.is_empty() {
-        let mut taken = 0;
-        for n in 1..=rest.len() {
-            let size = compile_chunks(&[&[], &rest[..n]], layout)?.largest();
-            if size > MAX_CODE_BYTES {
-                if n == 1 {
-                    return Err(ExportError::ConstraintTooLarge(size));
-                }
-                break;
-            }
-            taken = n;
-        }
-        let (chunk, others) = rest.split_at(taken);
-        chunks.push(chunk);
-        rest = others;
-    }
-    compile_chunks(&chunks, layout)
 }
 
 /// A constraint system compiled, before there is a key.
@@ -316,7 +189,11 @@ struct Draft {
     figures: KeyFigures,
 }
 
-fn draft(cs: &ConstraintSystem<Fr>, public_values: usize) -> Result<Draft, ExportError> {
+fn draft(
+    cs: &ConstraintSystem<Fr>,
+    public_values: usize,
+    program_bytes: usize,
+) -> Result<Draft, ExportError> {
     if !cs.permutation().get_columns().is_empty() {
         return Err(ExportError::Unsupported("a permutation argument"));
     }
@@ -329,9 +206,16 @@ fn draft(cs: &ConstraintSystem<Fr>, public_values: usize) -> Result<Draft, Expor
         return Err(ExportError::Degree { degree, limit });
     }
     let layout = Layout::new(cs, public_values)?;
-    let compiled = compile(&polynomials, &layout)?;
+    let mut dag = Dag::default();
+    let values = polynomials
+        .iter()
+        .map(|e| build(&mut dag, &layout, e))
+        .collect::<Result<Vec<_>, _>>()?;
+    let y = dag.input(layout.y_slot());
+    let root = dag.fold(&values, y);
+    let compiled = cut::compile(&dag, root, layout.input_words(), program_bytes)?;
     let figures = KeyFigures {
-        field_operations: compiled.operations,
+        field_operations: dag.order(root).len(),
         evaluations: layout.evaluations(),
         advice_columns: cs.num_advice_columns(),
         polynomials: polynomials.len(),
@@ -339,6 +223,7 @@ fn draft(cs: &ConstraintSystem<Fr>, public_values: usize) -> Result<Draft, Expor
         proof_bytes: layout.proof_bytes(),
         head_bytes: layout.head_bytes(compiled.pool.len()),
         program_bytes: compiled.programs.iter().map(Vec::len).sum(),
+        carried_words: compiled.outputs.iter().sum::<usize>() - 1,
         program_gas: compiled.gas,
     };
     Ok(Draft {
@@ -354,7 +239,7 @@ fn draft(cs: &ConstraintSystem<Fr>, public_values: usize) -> Result<Draft, Expor
 ///
 /// As [`export`].
 pub fn figures(cs: &ConstraintSystem<Fr>, public_values: usize) -> Result<KeyFigures, ExportError> {
-    draft(cs, public_values).map(|d| d.figures)
+    draft(cs, public_values, MAX_CODE_BYTES).map(|d| d.figures)
 }
 
 /// Exports a verifying key for the contract.
@@ -369,12 +254,26 @@ pub fn export(
     vk: &VerifyingKey<G1Affine>,
     public_values: usize,
 ) -> Result<(ContractKey, KeyFigures), ExportError> {
+    export_within(params, vk, public_values, MAX_CODE_BYTES)
+}
+
+/// As [`export`], in programs of at most `program_bytes` bytes of code.
+///
+/// # Errors
+///
+/// As [`export`].
+pub fn export_within(
+    params: &ParamsKZG<Bn256>,
+    vk: &VerifyingKey<G1Affine>,
+    public_values: usize,
+    program_bytes: usize,
+) -> Result<(ContractKey, KeyFigures), ExportError> {
     let Draft {
         layout,
         compiled,
         figures,
-    } = draft(vk.cs(), public_values)?;
-    let head = layout.head(params, vk, &compiled.pool, compiled.programs.len())?;
+    } = draft(vk.cs(), public_values, program_bytes)?;
+    let head = layout.head(params, vk, &compiled.pool, &compiled.outputs)?;
     Ok((
         ContractKey {
             head,

@@ -49,13 +49,15 @@ fn the_machines_keys_are_the_pinned_ones() {
             .expect("an export");
         if k == 15 {
             let lines = format!(
-                "advice columns: {}\nevaluations: {}\nfield operations: {}\nproof bytes: {}\nhead bytes: {}\nprogram bytes: {:?}\n",
+                "advice columns: {}\nevaluations: {}\nfield operations: {}\nproof bytes: {}\nhead bytes: {}\nprogram bytes: {:?}\ncarried words: {}\nprogram gas: {}\n",
                 figures.advice_columns,
                 figures.evaluations,
                 figures.field_operations,
                 key.proof_bytes(),
                 code.head.len(),
                 code.programs.iter().map(Vec::len).collect::<Vec<_>>(),
+                figures.carried_words,
+                figures.program_gas,
             );
             golden("machine-contract.txt", &lines);
         }

@@ -7,7 +7,8 @@ import {IVerifier} from "./IVerifier.sol";
 /// @notice Checks a KZG proof over BN254 (SHPLONK multi-opening, Keccak transcript) of any circuit without
 /// permutation and lookup arguments. The contract knows nothing of a circuit: a *head* contract holds the
 /// commitments, queries and transcript layout as data, and *program* contracts hold the constraint polynomials
-/// as straight-line code of arithmetic instructions only (no jump, no call, no storage).
+/// as straight-line code of arithmetic instructions only (no jump, no call, no storage). A program gives back as many
+/// words as the head says, which the next one finds in its input; the first word of the last is the result.
 /// @dev Nothing here is configurable and nothing is stored. Whoever calls must pin the code hashes of the key's
 /// contracts: a key of the caller's choice proves nothing.
 contract Verifier is IVerifier {
@@ -59,10 +60,10 @@ contract Verifier is IVerifier {
                 if iszero(size) { fail(0x76d4e1e8) }
                 extcodecopy(head, 0x400, 1, sub(size, 1))
                 // "hallmark verifying key" and the format's version.
-                if sub(mload(0x400), 0x68616c6c6d61726b20766572696679696e67206b657900000000000000000001) {
+                if sub(mload(0x400), 0x68616c6c6d61726b20766572696679696e67206b657900000000000000000002) {
                     fail(0x76d4e1e8)
                 }
-                if sub(key.length, add(mload(0x7a0), 1)) { fail(0x76d4e1e8) }
+                if sub(key.length, add(shr(240, mload(0x7a0)), 1)) { fail(0x76d4e1e8) }
             }
 
             // ---- Public values and proof into memory.
@@ -204,7 +205,7 @@ contract Verifier is IVerifier {
                     w := mulmod(w, mload(0x4c0), r)
                 }
                 lagrange := mload(0x780)
-                let out := add(mload(0x540), 0x20)
+                let out := add(sub(mload(0x560), mload(0x720)), mload(0x700)) // before the challenges
                 for { let q := mload(0x700) let end := mload(0x720) } lt(q, end) { q := add(q, 0x20) } {
                     let l := add(lagrange, mload(q))
                     let sum := 0
@@ -220,11 +221,13 @@ contract Verifier is IVerifier {
             // ---- The constraint polynomials folded by y, over x^n - 1: the quotient's value.
             {
                 let out := mload(0x540)
-                mstore(out, 0)
+                let sizes := mload(0x7a0)
                 for { let i := 1 } lt(i, key.length) { i := add(i, 1) } {
                     let program := calldataload(add(key.offset, shl(5, i)))
-                    if iszero(staticcall(gas(), program, mload(0x500), mload(0x520), out, 0x20)) { fail(0x76d4e1e8) }
-                    if sub(returndatasize(), 0x20) { fail(0x76d4e1e8) }
+                    sizes := shl(16, sizes)
+                    let size := shr(240, sizes)
+                    if iszero(staticcall(gas(), program, mload(0x500), mload(0x520), out, size)) { fail(0x76d4e1e8) }
+                    if sub(returndatasize(), size) { fail(0x76d4e1e8) }
                 }
                 mstore(0x180, mulmod(mload(out), mload(add(mload(0x780), shl(5, mload(0x4e0)))), r))
             }

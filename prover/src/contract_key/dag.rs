@@ -13,7 +13,7 @@ pub(super) type Id = u32;
 pub(super) enum Node {
     /// A constant of the constraint system.
     Constant(Fr),
-    /// The program's input slot of this number.
+    /// The word of this number among the programs' inputs after the constants.
     Input(u32),
     /// Sum.
     Add(Id, Id),
@@ -167,34 +167,48 @@ impl Dag {
         }
     }
 
-    /// How often each node is used below `root` (the root itself once); 0 for nodes that it does not need.
-    pub(super) fn uses(&self, root: Id) -> Vec<u32> {
+    /// Whether the node is a field operation, neither a constant nor an input.
+    pub(super) fn is_operation(&self, id: Id) -> bool {
+        self.operands(id)[0].is_some()
+    }
+
+    /// How often each node is used below `roots` (each root itself once) if the `known` values are there already;
+    /// 0 for nodes that are not needed.
+    pub(super) fn uses(&self, roots: &[Id], known: impl Fn(Id) -> bool) -> Vec<u32> {
         let mut uses = vec![0u32; self.nodes.len()];
-        let mut stack = vec![root];
+        let mut stack = roots.to_vec();
         while let Some(id) = stack.pop() {
             uses[id as usize] += 1;
-            if uses[id as usize] == 1 {
+            if uses[id as usize] == 1 && !known(id) {
                 stack.extend(self.operands(id).into_iter().flatten());
             }
         }
         uses
     }
 
-    /// Number of field operations (additions, subtractions, negations, products) that `root` needs.
-    pub(super) fn operations(&self, root: Id) -> usize {
-        self.uses(root)
-            .iter()
-            .enumerate()
-            .filter(|(id, uses)| **uses > 0 && self.operands(*id as Id)[0].is_some())
-            .count()
+    /// The field operations (additions, subtractions, negations, products) that `root` needs, operands before their
+    /// users, each as late as the order of operands allows.
+    pub(super) fn order(&self, root: Id) -> Vec<Id> {
+        let (mut order, mut seen) = (vec![], vec![false; self.nodes.len()]);
+        let mut stack = vec![(root, false)];
+        while let Some((id, finished)) = stack.pop() {
+            if finished {
+                order.push(id);
+            } else if self.is_operation(id) && !std::mem::replace(&mut seen[id as usize], true) {
+                stack.push((id, true));
+                let operands = self.operands(id).into_iter().rev().flatten();
+                stack.extend(operands.map(|operand| (operand, false)));
+            }
+        }
+        order
     }
 
-    /// `fold(acc * y + e)` over `polynomials`, starting from `start` (zero if absent).
+    /// `fold(acc * y + e)` over `polynomials`.
     ///
     /// Neighbours that are products with a factor in common are folded without it and multiplied once:
     /// `y^n acc + f * fold(...)`.
-    pub(super) fn fold(&mut self, start: Option<Id>, polynomials: &[Id], y: Id) -> Id {
-        let (mut acc, mut i) = (start, 0);
+    pub(super) fn fold(&mut self, polynomials: &[Id], y: Id) -> Id {
+        let (mut acc, mut i) = (None, 0);
         while let Some(polynomial) = polynomials.get(i) {
             let run = |f: Id| {
                 let has = |p: &&Id| self.product(**p).is_some_and(|ab| ab.contains(&f));
@@ -209,7 +223,7 @@ impl Dag {
                         .filter_map(|p| self.product(*p))
                         .map(|[a, b]| if a == f { b } else { a })
                         .collect();
-                    let inner = self.fold(None, &rest, y);
+                    let inner = self.fold(&rest, y);
                     (self.mul(f, inner), n)
                 }
                 _ => (*polynomial, 1),

@@ -16,7 +16,7 @@ use halo2_proofs::{
 use super::{ExportError, MAX_CODE_BYTES, to_u256};
 
 /// First word of every head: "hallmark verifying key" and the format's version.
-pub(super) const MAGIC: U256 = U256::from_be_slice(b"hallmark verifying key\0\0\0\0\0\0\0\0\0\x01");
+pub(super) const MAGIC: U256 = U256::from_be_slice(b"hallmark verifying key\0\0\0\0\0\0\0\0\0\x02");
 /// Memory address at which the contract loads the head (without its STOP byte).
 pub(super) const BASE: usize = 0x400;
 /// Words of the head before its lists.
@@ -207,7 +207,8 @@ impl Layout {
         })
     }
 
-    // Input of the programs after the constant pool: the sum so far, instance evaluations, challenges, evaluations.
+    // Input of the programs after the constant pool: instance evaluations, challenges, evaluations. What the program
+    // before gave back follows.
 
     fn challenges(&self) -> usize {
         self.sections.iter().map(|s| s.squeezes).sum()
@@ -218,7 +219,7 @@ impl Layout {
     }
 
     pub(super) fn input_words(&self) -> usize {
-        1 + self.instance_rotations.len() + self.challenges() + self.evaluations()
+        self.instance_rotations.len() + self.challenges() + self.evaluations()
     }
 
     pub(super) fn instance_slot(&self, rotation: i32) -> Option<u32> {
@@ -226,21 +227,21 @@ impl Layout {
             .instance_rotations
             .iter()
             .position(|r| *r == rotation)?;
-        Some(1 + at as u32)
+        Some(at as u32)
     }
 
     pub(super) fn challenge_slot(&self, index: usize) -> Option<u32> {
         let at = self.challenge_position.get(index)?;
-        Some((1 + self.instance_rotations.len() + at) as u32)
+        Some((self.instance_rotations.len() + at) as u32)
     }
 
     pub(super) fn y_slot(&self) -> u32 {
         // After y come x, y', v and u.
-        (1 + self.instance_rotations.len() + self.challenges() - 5) as u32
+        (self.instance_rotations.len() + self.challenges() - 5) as u32
     }
 
     fn evaluation_slot(&self, index: usize) -> u32 {
-        (1 + self.instance_rotations.len() + self.challenges() + index) as u32
+        (self.instance_rotations.len() + self.challenges() + index) as u32
     }
 
     pub(super) fn advice_slot(&self, column: usize, rotation: i32) -> Option<u32> {
@@ -297,13 +298,13 @@ impl Layout {
         1 + 32 * words + self.sets_bytes()
     }
 
-    /// The head's runtime code.
+    /// The head's runtime code. `outputs` are the numbers of words that the programs give back.
     pub(super) fn head(
         &self,
         params: &ParamsKZG<Bn256>,
         vk: &VerifyingKey<G1Affine>,
         pool: &[Fr],
-        programs: usize,
+        outputs: &[usize],
     ) -> Result<Vec<u8>, ExportError> {
         let domain = vk.get_domain();
         let omega_to = |rotation: i32| domain.rotate_omega(Fr::ONE, Rotation(rotation));
@@ -316,10 +317,12 @@ impl Layout {
         let fixed_at = instance_at + 32 * self.instance_rotations.len();
         let sets_at = fixed_at + 64 * queried_fixed.len();
         let pool_at = sets_at + self.sets_bytes();
-        let sum_at = pool_at + 32 * pool.len();
-        let challenges_at = sum_at + 32 * (1 + self.instance_rotations.len());
+        let inputs_at = pool_at + 32 * pool.len();
+        let challenges_at = inputs_at + 32 * self.instance_rotations.len();
         let evaluations_at = challenges_at + 32 * self.challenges();
-        let points_at = evaluations_at + 32 * (self.evaluations() + 1 + self.public_values);
+        let outputs_at = evaluations_at + 32 * self.evaluations();
+        let outputs_end = outputs_at + 32 * outputs.iter().copied().max().unwrap_or(0);
+        let points_at = outputs_end + 32 * (1 + self.public_values);
         let free_at = points_at + self.points_bytes() + 128;
         if free_at > 0xffff {
             return Err(ExportError::MemoryTooLarge(free_at));
@@ -352,8 +355,8 @@ impl Layout {
         body.scalar(domain.get_omega());
         body.number(lagrange);
         body.number(pool_at);
-        body.number(points_at - 32 * (1 + self.public_values) - pool_at);
-        body.number(sum_at);
+        body.number(outputs_end - pool_at);
+        body.number(outputs_at);
         body.number(challenges_at);
         body.number(evaluations_at);
         body.number(evaluations_at);
@@ -372,7 +375,9 @@ impl Layout {
         body.number(quotient_at);
         body.number(self.quotient_pieces);
         body.number(free_at);
-        body.number(programs);
+        let sizes = outputs.iter().map(|words| 32 * words);
+        let programs: Vec<usize> = std::iter::once(outputs.len()).chain(sizes).collect();
+        body.fields(&programs);
         body.point(params.get_g()[0]);
         body.point2(params.g2());
         body.point2(params.s_g2());
@@ -411,7 +416,7 @@ impl Layout {
             let slot = slot.ok_or(ExportError::Unsupported(
                 "a query that the key does not list",
             ))?;
-            Ok(sum_at + 32 * slot as usize)
+            Ok(inputs_at + 32 * slot as usize)
         };
         for set in &self.sets {
             let mut w = [0u8; 32];

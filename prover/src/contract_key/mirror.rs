@@ -121,12 +121,16 @@ pub fn verify_with_key_data(
     }
     let header = |memory: &Memory, n: usize| memory.number(layout::BASE + 32 * n);
     let header_scalar = |memory: &Memory, n: usize| memory.scalar(layout::BASE + 32 * n);
-    if memory.word(layout::BASE)? != layout::MAGIC || header(&memory, 29)? != key.programs.len() {
+    // The number of programs, then the bytes that each gives back.
+    let programs_at = layout::BASE + 32 * 29;
+    if memory.word(layout::BASE)? != layout::MAGIC
+        || memory.short(programs_at)? != key.programs.len()
+    {
         return Err(KeyError::InvalidKey);
     }
     let [k, public_values, lagrange_count] = [2, 3, 7].map(|n| header(&memory, n));
     let (k, public_values, lagrange_count) = (k?, public_values?, lagrange_count?);
-    let (pool_at, sum_at, challenges_at, challenges_end) = (
+    let (pool_at, outputs_at, challenges_at, challenges_end) = (
         header(&memory, 8)?,
         header(&memory, 10)?,
         header(&memory, 11)?,
@@ -229,26 +233,34 @@ pub fn verify_with_key_data(
         w *= omega;
     }
     let (queries_at, queries_end) = list(&memory, 24)?;
+    // They lie before the challenges.
+    let inputs_at = challenges_at
+        .checked_sub(queries_end - queries_at)
+        .ok_or(KeyError::InvalidKey)?;
     for (i, query) in (queries_at..queries_end).step_by(32).enumerate() {
         let first = memory.number(query)? / 32;
         let mut sum = Fr::ZERO;
         for (j, value) in instances.iter().enumerate() {
             sum += reduce(*value) * lagrange.get(first + j).ok_or(KeyError::InvalidKey)?;
         }
-        memory.write_word(sum_at + 32 * (i + 1), super::to_u256(sum))?;
+        memory.write_word(inputs_at + 32 * i, super::to_u256(sum))?;
     }
 
     // The constraint polynomials folded by y, over x^n - 1.
     let slots = header(&memory, 9)?;
-    memory.write_word(sum_at, U256::ZERO)?;
-    for code in &key.programs {
+    for (i, code) in key.programs.iter().enumerate() {
         let input = (0..slots / 32)
             .map(|i| memory.word(pool_at + 32 * i))
             .collect::<Result<Vec<_>, _>>()?;
-        let output = program::run(code, &input)?.output;
-        memory.write_word(sum_at, output)?;
+        let outputs = program::run(code, &input)?.outputs;
+        if 32 * outputs.len() != memory.short(programs_at + 2 * (i + 1))? {
+            return Err(KeyError::InvalidKey);
+        }
+        for (j, output) in outputs.into_iter().enumerate() {
+            memory.write_word(outputs_at + 32 * j, output)?;
+        }
     }
-    let quotient = reduce(memory.word(sum_at)?) * invert(zh)?;
+    let quotient = reduce(memory.word(outputs_at)?) * invert(zh)?;
 
     // Rotation sets.
     let (mut set, sets) = (header(&memory, 22)?, header(&memory, 23)?);

@@ -2,10 +2,14 @@
 //!
 //! A program uses fifteen kinds of EVM instructions, none of which jumps, calls, or touches state:
 //! `PUSHn DUPn SWAPn ADD SUB MUL MOD ADDMOD MULMOD MLOAD MSTORE CALLDATALOAD RETURN` (with `PUSH0`).
-//! Its input is a row of 32-byte words, its output one word. Values are kept as any 256-bit representative of
-//! their residue; the compiler tracks an upper bound of each, so plain additions never wrap.
+//! Its input is a row of 32-byte words, and so is its output, which the next program finds in its input. Values are
+//! kept as any 256-bit representative of their residue; the compiler tracks an upper bound of each, from one program
+//! to the next too, so plain additions never wrap.
+
+use std::collections::HashMap;
 
 use alloy_primitives::U256;
+use halo2_proofs::halo2curves::bn256::Fr;
 
 use super::{
     ExportError, KeyError, R, bits,
@@ -33,23 +37,42 @@ const INLINE_BYTES: usize = 10;
 const BASE: [u64; 3] = [4, 2, 1];
 
 /// Whether a constant is an input word instead of a literal.
-pub(super) fn is_pooled(value: halo2_proofs::halo2curves::bn256::Fr) -> bool {
+pub(super) fn is_pooled(value: Fr) -> bool {
     bits(value).div_ceil(8) > INLINE_BYTES
+}
+
+/// Where a program finds its input.
+pub(super) struct Words<'a> {
+    /// The constants, which come first.
+    pub(super) pool: &'a [Fr],
+    /// Place of the first word that the program before gave back, counted from the end of the constants.
+    pub(super) carried: u32,
+}
+
+/// A compiled program.
+pub(super) struct Program {
+    pub(super) code: Vec<u8>,
+    /// The values it gives back, each with its bound (inclusive), in the order of the words.
+    pub(super) outputs: Vec<(Id, U256)>,
 }
 
 struct Compiler<'a> {
     dag: &'a Dag,
+    words: &'a Words<'a>,
+    /// Word among the carried ones and bound of values that the program before gave back.
+    carried: HashMap<Id, (u32, U256)>,
     /// Uses still to come.
     left: Vec<u32>,
     shared: Vec<bool>,
     /// Operands that a value needs on the stack at once.
     need: Vec<u32>,
+    /// Memory slot of values that are given back.
+    place: Vec<Option<u32>>,
     /// Memory slot and bound of shared values that have been computed.
     stored: Vec<Option<(u32, U256)>>,
     free: Vec<u32>,
     slots: u32,
     depth: usize,
-    constant_slot: &'a dyn Fn(halo2_proofs::halo2curves::bn256::Fr) -> u32,
     code: Vec<u8>,
     too_deep: bool,
 }
@@ -85,6 +108,7 @@ impl Compiler<'_> {
 
     fn is_leaf_sum(&self, id: Id) -> bool {
         !self.shared[id as usize]
+            && !self.carried.contains_key(&id)
             && matches!(
                 self.dag.node(id),
                 Node::Add(..) | Node::Sub(..) | Node::Neg(_)
@@ -110,26 +134,14 @@ impl Compiler<'_> {
         terms
     }
 
+    /// Pushes a word of the input.
+    fn load(&mut self, word: usize) {
+        self.push(U256::from(word * 32));
+        self.op(CALLDATALOAD, 1);
+    }
+
     /// Leaves the value on the stack and returns its bound (inclusive).
     fn value(&mut self, id: Id) -> U256 {
-        match self.dag.node(id) {
-            Node::Constant(c) if is_pooled(c) => {
-                self.push(U256::from((self.constant_slot)(c) * 32));
-                self.op(CALLDATALOAD, 1);
-                return R - U256::ONE;
-            }
-            Node::Constant(c) => {
-                let c = to_u256(c);
-                self.push(c);
-                return c;
-            }
-            Node::Input(slot) => {
-                self.push(U256::from(slot * 32));
-                self.op(CALLDATALOAD, 1);
-                return R - U256::ONE;
-            }
-            _ => {}
-        }
         let index = id as usize;
         self.left[index] -= 1;
         if let Some((slot, bound)) = self.stored[index] {
@@ -140,23 +152,53 @@ impl Compiler<'_> {
             }
             return bound;
         }
-        let bound = match self.dag.node(id) {
-            Node::Mul(a, b) => self.product(a, b),
-            _ => self.sum(id),
-        };
+        let bound = self.compute(id);
         if self.shared[index] {
-            let slot = self.free.pop().unwrap_or_else(|| {
+            let slot = self.place[index].or_else(|| self.free.pop());
+            let slot = slot.unwrap_or_else(|| {
                 self.slots += 1;
                 self.slots - 1
             });
-            self.stored[index] = Some((slot, bound));
             self.code.push(DUP1);
             self.depth += 1;
-            self.push(U256::from(slot * 32));
-            self.code.push(MSTORE);
-            self.depth -= 2;
+            self.store(id, slot, bound);
         }
         bound
+    }
+
+    /// Moves the value on top of the stack to memory.
+    fn store(&mut self, id: Id, slot: u32, bound: U256) {
+        self.push(U256::from(slot * 32));
+        self.code.push(MSTORE);
+        self.depth -= 2;
+        self.stored[id as usize] = Some((slot, bound));
+    }
+
+    /// Leaves a value that is not in memory on the stack and returns its bound (inclusive).
+    fn compute(&mut self, id: Id) -> U256 {
+        let after_pool = self.words.pool.len();
+        if let Some((word, bound)) = self.carried.get(&id).copied() {
+            self.load(after_pool + (self.words.carried + word) as usize);
+            return bound;
+        }
+        match self.dag.node(id) {
+            Node::Constant(c) if is_pooled(c) => {
+                let place = self.words.pool.iter().position(|p| *p == c);
+                self.load(place.unwrap_or(0));
+                R - U256::ONE
+            }
+            Node::Constant(c) => {
+                let c = to_u256(c);
+                self.push(c);
+                c
+            }
+            Node::Input(word) => {
+                self.load(after_pool + word as usize);
+                R - U256::ONE
+            }
+            Node::Mul(a, b) => self.product(a, b),
+            Node::Add(..) | Node::Sub(..) | Node::Neg(_) => self.sum(id),
+        }
     }
 
     fn product(&mut self, a: Id, b: Id) -> U256 {
@@ -265,20 +307,39 @@ impl Compiler<'_> {
     }
 }
 
-/// Compiles `root` to a program. `constant_slot` gives the input word of a pooled constant.
+/// Compiles a program that gives back the values `outputs`, given those that the program before gave back.
+///
+/// # Errors
+///
+/// [`ExportError::ExpressionTooDeep`].
 pub(super) fn compile(
     dag: &Dag,
-    root: Id,
-    constant_slot: &dyn Fn(halo2_proofs::halo2curves::bn256::Fr) -> u32,
-) -> Result<Vec<u8>, ExportError> {
-    let left = dag.uses(root);
+    words: &Words<'_>,
+    carried: &[(Id, U256)],
+    outputs: &[Id],
+) -> Result<Program, ExportError> {
+    let carried: HashMap<Id, (u32, U256)> = carried
+        .iter()
+        .zip(0..)
+        .map(|((id, bound), word)| (*id, (word, *bound)))
+        .collect();
+    let left = dag.uses(outputs, |id| carried.contains_key(&id));
+    // What is given back lies in memory from the start, a word each, whoever else needs it.
+    let mut place = vec![None; dag.len()];
+    for (id, slot) in outputs.iter().zip(0..) {
+        place[*id as usize] = Some(slot);
+    }
     let shared: Vec<bool> = (0..dag.len())
-        .map(|id| left[id] > 1 && dag.operands(id as Id)[0].is_some())
+        .map(|id| {
+            let computed = dag.is_operation(id as Id) && !carried.contains_key(&(id as Id));
+            place[id].is_some() || left[id] > 1 && computed
+        })
         .collect();
     // A sum needs its deepest term, or one more than the next; a product two more than its second operand.
     let mut need = vec![1u32; dag.len()];
     for id in 0..dag.len() {
         need[id] = match dag.node(id as Id) {
+            _ if carried.contains_key(&(id as Id)) => 1,
             Node::Constant(_) | Node::Input(_) => 1,
             Node::Neg(a) => need[a as usize] + 1,
             Node::Add(a, b) | Node::Sub(a, b) => {
@@ -297,43 +358,61 @@ pub(super) fn compile(
     }
     let mut compiler = Compiler {
         dag,
+        words,
+        carried,
         left,
         shared,
         need,
+        place,
         stored: vec![None; dag.len()],
         free: vec![],
-        slots: 0,
+        slots: outputs.len() as u32,
         depth: 0,
-        constant_slot,
         code: vec![],
         too_deep: false,
     };
     for multiple in BASE {
         compiler.push(R * U256::from(multiple));
     }
-    compiler.value(root);
-    compiler.order(1);
-    compiler.swap(1);
-    compiler.op(MOD, 2);
-    compiler.push(U256::ZERO);
-    compiler.code.push(MSTORE);
-    compiler.depth -= 2;
-    compiler.push(U256::from(32));
+    let mut bounds = vec![];
+    for (id, slot) in outputs.iter().zip(0..) {
+        let bound = match compiler.stored[*id as usize] {
+            Some((_, bound)) => bound,
+            None => {
+                let bound = compiler.compute(*id);
+                compiler.store(*id, slot, bound);
+                bound
+            }
+        };
+        bounds.push((*id, bound));
+    }
+    compiler.push(U256::from(32 * outputs.len()));
     compiler.push(U256::ZERO);
     compiler.code.push(RETURN);
     if compiler.too_deep {
         return Err(ExportError::ExpressionTooDeep);
     }
-    Ok(compiler.code)
+    Ok(Program {
+        code: compiler.code,
+        outputs: bounds,
+    })
 }
 
 /// What running a program gives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    /// The word returned.
-    pub(super) output: U256,
+    /// The words returned.
+    pub(super) outputs: Vec<U256>,
     /// Gas of the instructions and of memory, without the call.
     pub(super) gas: u64,
+}
+
+/// Extends memory to at least `words` words and returns the gas of that.
+fn grow(memory: &mut Vec<U256>, words: usize) -> u64 {
+    let cost = |words: u64| 3 * words + words * words / 512;
+    let before = memory.len();
+    memory.resize(before.max(words), U256::ZERO);
+    cost(memory.len() as u64) - cost(before as u64)
 }
 
 /// Runs a program with the EVM's rules.
@@ -341,7 +420,7 @@ pub(super) struct Run {
 /// # Errors
 ///
 /// [`KeyError::Program`] with the offset of the first instruction outside the permitted set, of a stack underflow
-/// or overflow, of memory beyond 64 KiB, or of the end of the code without a `RETURN` of one word.
+/// or overflow, of memory beyond 64 KiB, or of the end of the code without a `RETURN` of words from the beginning of memory.
 pub(super) fn run(code: &[u8], input: &[U256]) -> Result<Run, KeyError> {
     let (mut stack, mut memory): (Vec<U256>, Vec<U256>) = (vec![], vec![]);
     let (mut pc, mut gas) = (0usize, 0u64);
@@ -374,11 +453,7 @@ pub(super) fn run(code: &[u8], input: &[U256]) -> Result<Run, KeyError> {
             CALLDATALOAD => input.get(word(pop()?)?).copied().unwrap_or_default(),
             MLOAD | MSTORE => {
                 let slot = word(pop()?)?;
-                if slot >= memory.len() {
-                    let cost = |words: u64| 3 * words + words * words / 512;
-                    gas += cost(slot as u64 + 1) - cost(memory.len() as u64);
-                    memory.resize(slot + 1, U256::ZERO);
-                }
+                gas += grow(&mut memory, slot + 1);
                 let cell = memory.get_mut(slot).ok_or(bad(here))?;
                 if op == MSTORE {
                     *cell = pop()?;
@@ -409,11 +484,14 @@ pub(super) fn run(code: &[u8], input: &[U256]) -> Result<Run, KeyError> {
             }
             RETURN => {
                 let (offset, size) = (pop()?, pop()?);
-                if !offset.is_zero() || size != U256::from(32) {
+                if !offset.is_zero() {
                     return Err(bad(here));
                 }
+                let words = word(size)?;
+                gas += grow(&mut memory, words);
+                memory.truncate(words);
                 return Ok(Run {
-                    output: memory.first().copied().unwrap_or_default(),
+                    outputs: memory,
                     gas,
                 });
             }

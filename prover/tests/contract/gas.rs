@@ -83,6 +83,7 @@ fn gas_of_each_entry_point() {
         ("key_scalar_multiplications", key.scalar_multiplications),
         ("key_head_bytes", key.head_bytes),
         ("key_program_bytes", key.program_bytes),
+        ("key_carried_words", key.carried_words),
         ("key_program_gas", key.program_gas as usize),
         ("proof_bytes", key.proof_bytes),
     ] {

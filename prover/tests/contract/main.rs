@@ -5,6 +5,7 @@ mod api;
 mod circuits;
 mod gas;
 mod malformed;
+mod programs;
 mod rollup;
 mod support;
 
