@@ -675,6 +675,10 @@ fn a_statement_accepts_its_own_proof_only() {
         ("version", words(PROTOCOL_VERSION + 1)),
         ("chain id", with(BatchStatement { chain_id: 1, ..s })),
         (
+            "batch hash",
+            statement::segment_hash(s.chain_id, other, start.hash(), end.hash()),
+        ),
+        (
             "number",
             with(BatchStatement {
                 batch_number: 2,

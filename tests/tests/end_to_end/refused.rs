@@ -1,12 +1,13 @@
 //! Statement binding: whatever is changed about the batch, the proof or their order is refused.
 
 use crate::fixture::{World, world};
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U256};
+use circuits::witness::halves;
 use hallmark::{
     l1::{EmbeddedL1, SegmentProof},
     pipeline,
 };
-use protocol::{BatchStatement, BlockHeader};
+use protocol::{BatchStatement, BlockHeader, statement};
 use prover::{ProofFile, SrsLabel, VerifyError};
 use tests::{CHAIN_ID, genesis};
 
@@ -160,6 +161,21 @@ fn a_refused_batch_leaves_l1_as_it_was() {
     l1.settle(statement, payload.clone(), &w.proofs()).unwrap();
     assert_eq!(l1.committed().unwrap(), 1);
     assert_eq!(l1.state_root().unwrap(), statement.state_root);
+}
+
+#[test]
+fn the_batch_hash_alone() {
+    let (w, mut hash) = (world(), world().witness.statement.hash());
+    let s = &w.witness.statement;
+    let (start, end) = (s.start(w.witness.parent.timestamp).hash(), s.end().hash());
+    let verify = |hash| {
+        let segment = statement::segment_hash(s.chain_id, hash, start, end);
+        let public = halves(U256::from_be_bytes(segment.0));
+        w.key.verify(&public, &w.files[0].proof)
+    };
+    verify(hash).unwrap();
+    hash.0[31] ^= 1;
+    assert!(verify(hash).is_err());
 }
 
 #[test]

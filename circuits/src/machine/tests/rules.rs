@@ -76,13 +76,28 @@ fn signed(bytes: Vec<u8>, key: &SigningKey) -> Raw {
 impl Case {
     fn new() -> Self {
         let mut chain = Chain::of(genesis(100_000, 1_000_000_000, 2, 3));
-        let input = chain.batch(vec![vec![sign(honest(), &key(0))]]);
+        Self::next(&mut chain, honest())
+    }
+
+    /// The chain's next block, with this transaction of the funded key.
+    fn next(chain: &mut Chain, transaction: Transaction) -> Self {
+        let bytes = transaction.encode_for_signing();
+        let input = chain.batch(vec![vec![sign(transaction, &key(0))]]);
         Self {
             head: input.payload[..HEAD].to_vec(),
-            transactions: vec![signed(honest().encode_for_signing(), &key(0))],
+            transactions: vec![signed(bytes, &key(0))],
             tail: vec![],
             input,
         }
+    }
+
+    /// The case after a block that used 21,000 gas, on a chain with this gas limit and base fee.
+    fn second(gas_limit: u64, base_fee: u64) -> Self {
+        let mut chain = Chain::of(genesis(gas_limit, base_fee, 2, 3));
+        Self::next(&mut chain, honest());
+        let mut t = honest();
+        t.nonce = 1;
+        Self::next(&mut chain, t)
     }
 
     /// The case with another transaction of the funded key.
@@ -363,6 +378,34 @@ fn blocks_follow_their_parent() {
     edit(|c| c.input.from.tip_hash = B256::repeat_byte(1)).refused(PARENT, "is not");
     edit(|c| c.input.from.block_number += 1).refused(PARENT, "is not");
     edit(|c| c.input.from.block_timestamp -= 1).refused(PARENT, "is not");
+}
+
+#[test]
+fn the_base_fee_follows_the_gas_used() {
+    const GWEI: u64 = 1_000_000_000;
+    // Below the target, at it, above it by so much, and above it with a fee of which the change is less than a wei.
+    let (below, exact, above) = (100_000, 42_000, 30_000);
+    for (gas_limit, genesis_fee, old, new, part) in [
+        (below, GWEI, 875_000_000, 811_562_500, "shrinks"),
+        (exact, GWEI, 875_000_000, 875_000_000, "target ="),
+        (above, GWEI, 875_000_000, 918_750_000, "grows"),
+        (above, 2, 2, 3, "grows"),
+    ] {
+        let case = || Case::second(gas_limit, genesis_fee);
+        assert_eq!(case().input.parent.base_fee, old);
+        case().run().unwrap();
+        // The last is the change in the other direction.
+        for wrong in [new - 1, new + 1, 2 * old - new] {
+            let mut c = case();
+            c.word(32, |fee| {
+                assert_eq!(fee, new);
+                wrong
+            });
+            if wrong != new {
+                c.refused(part, "is not");
+            }
+        }
+    }
 }
 
 #[test]
