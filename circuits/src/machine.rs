@@ -123,11 +123,7 @@ impl MainMachine {
             of_chip.expect("a chip of the machine").1 += rows;
         };
         let requests = &run.requests;
-        let payload = requests.payload_bytes(&input.payload);
-        let io = io::GroupKinds::payload_rows(payload.len())
-            + requests.words.len()
-            + requests.reads.rows();
-        add("io", io);
+        add("io", requests.words.len() + requests.reads.rows());
         let ariths: HashSet<_> = requests.ariths.iter().collect();
         add("arith", ariths.len());
         add("hash", permutations.rows());
@@ -159,9 +155,6 @@ impl MainMachine {
             ..
         } = run;
         self.hash.fill(&mut trace, &permutations);
-        let first = requests.payload.start;
-        let payload = requests.payload_bytes(&input.payload);
-        self.io.groups.trace_payload(&mut trace, first, payload);
         self.io
             .groups
             .trace_words(&mut trace, requests.words.iter().copied());

@@ -2,17 +2,14 @@
 
 mod records;
 
+pub(crate) use records::Records;
 pub use records::StateChange;
-pub(crate) use records::{RecordUse, Records};
 
 use crate::{Fr, arith, framework::pow2, io, keccak, secp};
 use alloy_primitives::{Address, B256, U256};
 use ff::Field;
 use protocol::{Account, BatchStatement, BlockHeader, BoundaryState, field, tree::MemoryStore};
-use std::{
-    collections::{BTreeMap, HashMap},
-    ops::Range,
-};
+use std::collections::{BTreeMap, HashMap};
 
 /// A 256-bit word as two halves, high first.
 pub fn halves(v: U256) -> [Fr; 2] {
@@ -139,8 +136,8 @@ pub struct Requests {
     pub permutations: Vec<[Fr; 3]>,
     /// Words written to byte streams.
     pub words: Vec<io::Word>,
-    /// Groups of the payload that are read or hashed.
-    pub payload: Range<u64>,
+    /// First group of the payload after those that are read or hashed.
+    pub payload_end: u64,
     streams: HashMap<u64, Vec<u8>>,
     pub(crate) last_payload_byte: u64,
 }
@@ -153,17 +150,9 @@ impl Requests {
         }
     }
 
-    /// The bytes of the groups in `payload`.
-    pub(crate) fn payload_bytes<'a>(&self, payload: &'a [u8]) -> &'a [u8] {
-        let byte = |g: u64| usize::try_from(g.saturating_mul(8)).unwrap_or(usize::MAX);
-        let end = byte(self.payload.end).min(payload.len());
-        payload
-            .get(byte(self.payload.start)..end)
-            .unwrap_or_default()
-    }
     /// The payload is used up to group `end`.
     pub(crate) fn reach(&mut self, end: u64) {
-        self.payload.end = self.payload.end.max(end);
+        self.payload_end = self.payload_end.max(end);
     }
 
     pub(crate) fn write(&mut self, stream: u64, index: u64, word: U256) {

@@ -39,7 +39,7 @@ impl Columns {
             carry: k.lookups("carry", 0, range, CARRY_LIMBS),
             overflow: k.lookups("overflow", 0, range, CARRY_LIMBS),
             z_hi: k.lookups("z_hi", 0, range, HALF_LIMBS),
-            subtract: k.boolean("subtract", 0),
+            subtract: k.bit("subtract", 0),
             x_hi: k.cell("x_hi", 0),
             x_lo: k.cell("x_lo", 0),
             m: k.cell("m", 0),

@@ -33,7 +33,7 @@ pub fn define(b: &mut MachineBuilder, buses: &Buses) -> ArithChip {
         k.require(range, 1, vec![half[HALF_LIMBS - 1] * TOP_SCALE]);
     }
     let values = vec![
-        c.subtract.expr(),
+        c.subtract - &q * 2,
         c.x_hi.expr(),
         c.x_lo.expr(),
         c.m.expr(),
@@ -41,7 +41,6 @@ pub fn define(b: &mut MachineBuilder, buses: &Buses) -> ArithChip {
         c.y_lo.expr(),
         z_hi,
         z_lo,
-        q,
     ];
     k.provide(buses.arith, 0, values);
     ArithChip {

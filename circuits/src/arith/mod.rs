@@ -1,7 +1,7 @@
 //! `arith`: one linear operation on 256-bit words.
 //!
 //! One kind, `arith.linear`, of one physical row. It provides the fact
-//! `arith(subtract, x_hi, x_lo, m, y_hi, y_lo, z_hi, z_lo, q)`, which says over the integers
+//! `arith(code, x_hi, x_lo, m, y_hi, y_lo, z_hi, z_lo)` with `code = subtract - 2 q`, which says over the integers
 //!
 //! ```text
 //! z + q 2^256 = x m + (1 - 2 subtract) y,   0 <= z < 2^256,   -1 <= q < 2^65 - 1
@@ -22,7 +22,8 @@
 //! | `carry` = k + 1, `overflow` = q + 1: five limbs each | 5 | 65 bits |
 //!
 //! Both sides of each equation are smaller than 2^194 in absolute value, so equality in the field is equality
-//! over the integers, and `z_lo`, `k`, `z_hi`, `q` are unique: a remainder and a quotient by 2^128.
+//! over the integers, and `z_lo`, `k`, `z_hi`, `q` are unique: a remainder and a quotient by 2^128. `code` tells `subtract`
+//! (its parity) and `q`, both of which are in range: 0 is a sum below 2^256, 1 a difference that is not negative, 3 one that is.
 //!
 //! # Rows
 //!
@@ -30,7 +31,7 @@
 //!
 //! # Not constrained here
 //!
-//! The asker's duty: `x_hi`, `x_lo`, `y_hi`, `y_lo` below 2^128 and `m` below 2^64. Without it the equations hold
+//! The asker's duty: `x_hi`, `x_lo`, `y_hi`, `y_lo` below 2^128 and `m` at most 2^64. Without it the equations hold
 //! modulo the field's prime only.
 
 mod columns;

@@ -28,7 +28,7 @@ fn small() -> Small {
     let (start, _, _) = start_kind(&mut b);
     let chip = define(&mut b, &buses);
     let mut k = b.kind("test.ask", 1);
-    let question = k.cells("question", 0, 9);
+    let question = k.cells("question", 0, 8);
     k.require(buses.arith, 1, question.iter().map(|c| c.expr()).collect());
     let ask = k.finish();
     let machine = Arc::new(b.build());
@@ -47,18 +47,17 @@ fn signed(v: i128) -> Fr {
     if v < 0 { -size } else { size }
 }
 
-fn answer(op: &Operation, z: U256, q: i128) -> [Fr; 9] {
+fn answer(op: &Operation, z: U256, q: i128) -> [Fr; 8] {
     let (x, y, z) = (split_word(op.x), split_word(op.y), split_word(z));
     [
-        Fr::from(u64::from(op.subtract)),
+        Fr::from(u64::from(op.subtract)) - signed(2 * q),
         x.0,
         x.1,
-        Fr::from(op.m),
+        Fr::from_u128(op.m),
         y.0,
         y.1,
         z.0,
         z.1,
-        signed(q),
     ]
 }
 
@@ -71,7 +70,7 @@ fn reference(op: &Operation) -> (U256, i128) {
             .collect()
     };
     let (x, y) = (digits(op.x), digits(op.y));
-    let m = [i128::from(op.m as u32), i128::from(op.m >> 32)];
+    let m = [i128::from(op.m as u32), (op.m >> 32) as i128];
     let sign = if op.subtract { -1 } else { 1 };
     let (mut z, mut carry) = (U256::ZERO, 0i128);
     for i in 0..8 {
@@ -115,7 +114,7 @@ fn corners() -> Vec<Operation> {
     for subtract in [false, true] {
         for x in words {
             for y in words {
-                for m in [0, 1, 1 << 63, u64::MAX] {
+                for m in [0, 1, 1 << 63, (1 << 64) - 1, 1 << 64] {
                     all.push(Operation { subtract, x, m, y });
                 }
             }
@@ -139,7 +138,7 @@ fn some() -> Vec<Operation> {
         op(false, x, 1_000_003, y),
         op(true, x, 0xdead_beef_1234_5678, y),
         op(true, x, 1, y),
-        op(false, y, u64::MAX, y),
+        op(false, y, 1 << 64, y),
     ]
 }
 
@@ -170,7 +169,7 @@ proptest! {
         narrow in 0usize..4,
     ) {
         let cut = |v: [u64; 4]| U256::from_limbs(v) >> (64 * narrow);
-        let op = Operation { subtract, x: cut(x), m, y: cut(y) };
+        let op = Operation { subtract, x: cut(x), m: u128::from(m), y: cut(y) };
         let r = op.result();
         prop_assert_eq!((r.z, r.q), reference(&op));
     }
@@ -184,7 +183,7 @@ fn random_operations_hold() {
         .map(|i| Operation {
             subtract: rng.r#gen(),
             x: U256::from_limbs(rng.r#gen()) >> (i % 250),
-            m: rng.r#gen::<u64>() >> (i % 64),
+            m: u128::from(rng.r#gen::<u64>() >> (i % 64)),
             y: U256::from_limbs(rng.r#gen()) >> (i % 199),
         })
         .collect();
@@ -246,13 +245,11 @@ fn moved(s: &Small, z: &[Cell], carry: &[Cell], units: Fr) -> Table {
             .map(|(c, i)| table.cell(row, *c) * pow2(13 * i))
             .sum()
     };
-    let claimed = [
-        limbs(&columns.z_hi),
-        limbs(&columns.z_lo),
-        limbs(&columns.overflow) - Fr::ONE,
-    ];
-    for (c, v) in s.question[6..].iter().zip(claimed) {
-        table.set(ask, *c, v);
+    let q = limbs(&columns.overflow) - Fr::ONE;
+    let code = table.cell(row, columns.subtract) - q.double();
+    let claimed = [code, limbs(&columns.z_hi), limbs(&columns.z_lo)];
+    for (i, v) in [0, 6, 7].into_iter().zip(claimed) {
+        table.set(ask, s.question[i], v);
     }
     table
 }

@@ -4,8 +4,9 @@ use super::{
     ArithChip,
     columns::{CARRY_LIMBS, HALF_LIMBS},
 };
-use crate::{framework::trace::Trace, limbs::split};
+use crate::{Fr, framework::trace::Trace, limbs::split};
 use alloy_primitives::{U256, U512};
+use ff::PrimeField;
 use protocol::field::split_word;
 use std::collections::HashSet;
 
@@ -16,8 +17,8 @@ pub struct Operation {
     pub subtract: bool,
     /// First factor.
     pub x: U256,
-    /// Second factor.
-    pub m: u64,
+    /// Second factor, at most 2^64.
+    pub m: u128,
     /// What is added or subtracted.
     pub y: U256,
 }
@@ -27,7 +28,7 @@ pub struct Operation {
 pub struct Linear {
     /// The result modulo 2^256.
     pub z: U256,
-    /// What overflows: -1 for a negative result, at most 2^64 - 1.
+    /// What overflows: -1 for a negative result, at most 2^64.
     pub q: i128,
 }
 
@@ -41,9 +42,13 @@ impl Operation {
         } else {
             (product + y, false)
         };
-        let [l0, l1, l2, l3, l4, ..] = *sum.as_limbs();
+        let [l0, l1, l2, l3, l4, l5, ..] = *sum.as_limbs();
         let z = U256::from_limbs([l0, l1, l2, l3]);
-        let q = if negative { -1 } else { i128::from(l4) };
+        let q = if negative {
+            -1
+        } else {
+            i128::from(l5) << 64 | i128::from(l4)
+        };
         Linear { z, q }
     }
 
@@ -83,7 +88,7 @@ impl ArithChip {
             .set(c.subtract, u64::from(op.subtract))
             .set(c.x_hi, x_hi)
             .set(c.x_lo, x_lo)
-            .set(c.m, op.m)
+            .set(c.m, Fr::from_u128(op.m))
             .set(c.y_hi, y_hi)
             .set(c.y_lo, y_lo)
             .set_all(&c.z_hi, split(z >> 128, HALF_LIMBS))

@@ -5,26 +5,21 @@
 
 use super::{
     CpuChip,
-    asm::{Choice, Program, Var},
-    chain_choices,
-    columns::{Age, Common, WordCells},
-    isa::{FIRST_CLOCK, FIRST_UPC, Op, StateOp, TICKS, Word},
+    asm::{Choice, Program, Var, address_of},
+    columns::{Age, RecordCells, WordCells},
+    isa::{FIRST_CLOCK, Op, STAMP_STEP, Service, TICKS, Word},
     program::boundary_state,
-    record_choices, service_choices,
 };
 use crate::{
     Fr, arith,
-    framework::{
-        pow2,
-        trace::{Row, Trace},
-    },
+    framework::trace::{Row, Trace},
     io, keccak, secp,
-    witness::{RecordUse, Records, Requests, SegmentInput, StateChange, from_halves, halves, join},
+    witness::{Records, Requests, SegmentInput, StateChange, from_halves, halves, join},
 };
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, U256};
 use ff::Field;
 use protocol::{BoundaryState, field, poseidon2};
-use std::{cell::OnceCell, ops::Range};
+use std::cell::OnceCell;
 
 /// Why the program cannot run to its end: the segment cannot be proven.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +47,7 @@ impl ExecutionError {
     }
 }
 
-/// A live scratch word.
+/// A scratch word.
 #[derive(Clone, Copy, Debug, Default)]
 struct Scratch {
     hi: Fr,
@@ -68,12 +63,12 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// A scratch word as an integer.
     pub fn word(&self, v: Var) -> U256 {
-        let s = self.run.memory[usize::from(v.0)].unwrap_or_default();
+        let s = self.run.memory[usize::from(v.0)];
         from_halves(s.hi, s.lo)
     }
     /// The field element in the low half of a scratch word, as a canonical integer.
     pub fn element(&self, v: Var) -> U256 {
-        field::to_word(&self.run.memory[usize::from(v.0)].unwrap_or_default().lo)
+        field::to_word(&self.run.memory[usize::from(v.0)].lo)
     }
     /// The segment's input.
     pub fn context(&self) -> &'a SegmentInput {
@@ -83,6 +78,32 @@ impl<'a> View<'a> {
     pub fn payload_byte(&self, v: Var) -> u8 {
         let at: usize = self.word(v).try_into().unwrap_or(usize::MAX);
         self.run.input.payload.get(at).copied().unwrap_or(0)
+    }
+    /// The 32 payload bytes from group `at`, zero past the end.
+    pub(super) fn payload_word(&self, at: Var) -> U256 {
+        let from = self.word(at).saturating_mul(U256::from(io::GROUP_BYTES));
+        let from: usize = from.try_into().unwrap_or(usize::MAX);
+        let mut bytes = [0; 32];
+        let rest = self.run.input.payload.get(from..).unwrap_or_default();
+        for (to, b) in bytes.iter_mut().zip(rest) {
+            *to = *b;
+        }
+        U256::from_be_bytes(bytes)
+    }
+    /// How many groups from `at` on the payload has, as far as any instruction reads it.
+    pub(crate) fn payload_left(&self, at: Var) -> u64 {
+        let end = U256::from(self.run.requests.payload_end);
+        end.saturating_sub(self.word(at)).saturating_to()
+    }
+    /// Code and mark of the account whose address is the element in `v`.
+    pub(super) fn code_and_mark(&self, v: Var) -> Result<(Fr, Fr), String> {
+        let account = self.run.records.peek(address_of(self.element(v)))?;
+        Ok((account.record.elements()[2], Fr::from(account.touched)))
+    }
+    /// Number of keys used and the last one, as the chain of roots ends.
+    pub(super) fn chain_end(&self) -> Result<(Fr, Fr), String> {
+        let (count, key) = self.run.closed()?.chain_end();
+        Ok((Fr::from(count), key))
     }
     /// The state root after the segment; no record may be used after it was asked for.
     ///
@@ -109,9 +130,20 @@ pub struct Execution<'m> {
     pub instructions: usize,
 }
 
+/// One access to a record: values at the places of its bus.
+#[derive(Clone, Copy, Debug)]
+struct Access {
+    slot: Option<U256>,
+    address: Address,
+    before: [Fr; 8],
+    after: [Fr; 3],
+    time: u64,
+    now: u64,
+}
+
 struct Run<'a> {
     input: &'a SegmentInput,
-    memory: Vec<Option<Scratch>>,
+    memory: Vec<Scratch>,
     records: Records<'a>,
     requests: Requests,
     clock: u64,
@@ -119,6 +151,9 @@ struct Run<'a> {
     closed: OnceCell<Result<StateChange, String>>,
     /// The last key that was recovered.
     recovered: Option<(secp::Signature, secp::PublicKey)>,
+    /// The access whose stamp is the current one.
+    open: Option<Access>,
+    accesses: Vec<Access>,
 }
 
 /// One instruction's operands while it runs.
@@ -126,7 +161,6 @@ struct Step {
     a: (Fr, Fr),
     b: (Fr, Fr),
     c: (Fr, Fr),
-    imm: Fr,
 }
 
 impl Step {
@@ -141,15 +175,8 @@ impl Step {
     }
 }
 
-/// What an `op` instruction computes.
-#[derive(Default)]
-struct Outcome {
-    d: (Fr, Fr),
-    c_next: Option<Fr>,
-    unused: [Fr; 3],
-    taken: bool,
-    inverse: Fr,
-}
+/// What an instruction computes: its result, and the step of C.
+type Outcome = ((Fr, Fr), Fr);
 
 fn small(v: Fr) -> Result<u64, String> {
     u64::try_from(field::to_word(&v)).map_err(|_| "a 64-bit number is needed".into())
@@ -175,52 +202,65 @@ pub fn run<'m>(
 ) -> Result<Execution<'m>, ExecutionError> {
     let mut run = Run {
         input,
-        memory: vec![None; program.names.len()],
+        memory: vec![Scratch::default(); program.names.len()],
         records: Records::new(input),
         requests: Requests::new(input.payload.clone()),
         clock: FIRST_CLOCK,
         closed: OnceCell::new(),
         recovered: None,
+        open: None,
+        accesses: vec![],
     };
     let (complete, vars) = &program.boundary;
     let (mut boundary, mut public) = (BoundaryState::default(), U256::ZERO);
-    let (mut upc, mut instructions) = (FIRST_UPC, 0);
+    let first = trace.rows();
+    for _ in &run.memory {
+        trace.push(chip.word);
+    }
+    let (mut index, mut instructions) = (0, 0);
     loop {
-        if upc == *complete {
+        if index == *complete {
             boundary = boundary_state(&View { run: &run }, vars);
-            public = input
-                .public_input(input.to.as_ref().unwrap_or(&boundary))
-                .into();
-            run.publish(&mut trace, chip, vars.public, public);
+            let to = input.to.as_ref().unwrap_or(&boundary);
+            public = input.public_input(to).into();
+            // Nothing has read the word so far.
+            let s = &mut run.memory[usize::from(vars.public.0)];
+            (s.hi, s.lo) = word(public);
         }
         let fail = |run: &Run<'_>, reason: String| ExecutionError {
-            upc,
-            part: program
-                .notes
-                .range(..=upc)
-                .next_back()
-                .map_or(String::new(), |n| n.1.clone()),
+            upc: index,
+            part: program.part(index).into(),
             offset: run.requests.last_payload_byte,
             reason,
         };
-        let word = program
+        let instruction = program
             .words
-            .get(upc as usize)
+            .get(index as usize)
             .ok_or_else(|| fail(&run, "the program ran past its end".into()))?;
         instructions += 1;
-        let next = if word.is_state() {
-            run.state(&mut trace, chip, word, upc)
-                .map_err(|e| fail(&run, e))?;
-            Some(upc + 1)
-        } else {
-            run.op(&mut trace, chip, word, upc, program.choices.get(&upc))
-                .map_err(|e| fail(&run, e))?
-        };
+        let next = run
+            .op(&mut trace, chip, program, index, instruction)
+            .map_err(|e| fail(&run, e))?;
         run.clock += TICKS;
         match next {
-            Some(n) => upc = n,
+            Some(n) => index = n,
             None => break,
         }
+    }
+    let c = &chip.word_cells;
+    for (i, s) in run.memory.iter().enumerate() {
+        let mut row = trace.row_mut(first + i);
+        row.set(c.address, i as u64)
+            .set(c.clock, FIRST_CLOCK)
+            .set(c.time, s.time);
+        set_word(&mut row, c.last, (s.hi, s.lo));
+        if i == usize::from(vars.public.0) {
+            set_word(&mut row, c.initial, word(public));
+        }
+    }
+    for access in &run.accesses {
+        let mut row = trace.push(chip.record);
+        access.fill(&mut row, &chip.record_cells);
     }
     let closed = run.closed.into_inner();
     let state = closed.unwrap_or_else(|| run.records.close());
@@ -244,334 +284,246 @@ fn set_word(row: &mut Row<'_>, cells: WordCells, (hi, lo): (Fr, Fr)) {
     row.set(cells.hi, hi).set(cells.lo, lo);
 }
 
+fn word(v: U256) -> (Fr, Fr) {
+    let [hi, lo] = halves(v);
+    (hi, lo)
+}
+
+impl Access {
+    fn fill(&self, row: &mut Row<'_>, c: &RecordCells) {
+        row.set(c.slot, u64::from(self.slot.is_some()))
+            .set_all(&c.record, self.before)
+            .set_all(&c.after, self.after)
+            .set(c.now, self.now);
+        set_age(row, &c.age, self.now, self.time);
+    }
+}
+
 impl Run<'_> {
     fn closed(&self) -> Result<&StateChange, String> {
         let closed = self.closed.get_or_init(|| self.records.close());
         closed.as_ref().map_err(Clone::clone)
     }
 
-    /// Gives the first instruction's word, which nothing has read so far, its value.
-    fn publish(&mut self, trace: &mut Trace<'_>, chip: &CpuChip, at: Var, public: U256) {
-        let [hi, lo] = halves(public);
-        if let Some(word) = &mut self.memory[usize::from(at.0)] {
-            (word.hi, word.lo) = (hi, lo);
-        }
-        let cells = chip.state_cells.common.d;
-        trace.row_mut(0).set(cells.hi, hi).set(cells.lo, lo);
-    }
-
-    fn live(&mut self, address: u16) -> Result<&mut Scratch, String> {
-        self.memory[usize::from(address)]
-            .as_mut()
-            .ok_or_else(|| format!("scratch word {address} is not live"))
-    }
-
-    /// Reads A and B, and fills the cells common to both kinds except D.
-    fn operands(
-        &mut self,
-        row: &mut Row<'_>,
-        c: &Common,
-        w: &Word,
-        upc: u64,
-        reads: [bool; 2],
-    ) -> Result<[(Fr, Fr); 2], String> {
-        row.set(c.upc, upc)
-            .set(c.clock, self.clock)
-            .set(c.clock_below, self.clock)
-            .set(c.imm, w.imm);
-        for (cell, i) in c.address.iter().zip([0, 1, 3]) {
-            row.set(*cell, u64::from(w.operands[i]));
-        }
-        let mut values = [(Fr::ZERO, Fr::ZERO), (Fr::ZERO, w.imm)];
-        for (i, (cells, age)) in [&c.a, &c.b].into_iter().enumerate() {
-            if reads[i] {
-                let now = self.clock + i as u64;
-                let s = self.live(w.operands[i])?;
-                set_age(row, age, now, s.time);
-                s.time = now;
-                values[i] = (s.hi, s.lo);
-            }
-            set_word(row, *cells, values[i]);
-        }
-        Ok(values)
-    }
-
-    /// Writes D.
-    fn result(
-        &mut self,
-        row: &mut Row<'_>,
-        c: &Common,
-        w: &Word,
-        d: (Fr, Fr),
-        take: bool,
-        make: bool,
-    ) -> Result<(), String> {
-        let now = self.clock + 3;
-        let address = usize::from(w.operands[3]);
-        if take {
-            let s = self.memory[address]
-                .take()
-                .ok_or_else(|| format!("scratch word {address} is not live"))?;
-            set_age(row, &c.old.1, now, s.time);
-            set_word(row, c.old.0, (s.hi, s.lo));
-        }
-        if make {
-            if self.memory[address].is_some() {
-                return Err(format!("scratch word {address} is live already"));
-            }
-            self.memory[address] = Some(Scratch {
-                hi: d.0,
-                lo: d.1,
-                time: now,
-            });
-        }
-        set_word(row, c.d, d);
-        Ok(())
-    }
-
+    /// Executes an instruction and gives the index of the next one.
     fn op(
         &mut self,
         trace: &mut Trace<'_>,
         chip: &CpuChip,
+        program: &Program,
+        index: u64,
         w: &Word,
-        upc: u64,
-        choice: Option<&Choice>,
     ) -> Result<Option<u64>, String> {
-        let cells = &chip.op_cells;
-        let chosen = match choice {
-            Some(Choice::Word(f)) => Some(f(&View { run: self })?),
-            Some(Choice::Jump(f)) => Some(U256::from(u8::from(f(&View { run: self })))),
-            None => None,
-        };
+        let view = View { run: self };
+        let (mut result, mut jumps) = ((Fr::ZERO, Fr::ZERO), false);
+        match program.choices.get(&index) {
+            Some(Choice::Word(f)) => result = word(f(&view)?),
+            Some(Choice::Elements(f)) => result = f(&view)?,
+            Some(Choice::Jump(f)) => jumps = f(&view),
+            None => {}
+        }
+        let next = w.next.get(usize::from(jumps)).copied();
+
+        let (c, first) = (&chip.op_cells, program.first_upc());
         let mut row = trace.push(chip.op);
-        for (i, cell) in cells.controls.iter().enumerate() {
-            row.set(*cell, w.controls >> i & 1);
+        row.set(c.upc, first + index)
+            .set(c.next, next.map_or(0, |n| first + n))
+            .set(c.clock, self.clock)
+            .set(c.clock_below, self.clock)
+            .set(c.imm, w.imm)
+            .set_all(&c.addresses, w.operands.map(u64::from))
+            .set_all(
+                &c.controls,
+                (0..c.controls.len()).map(|i| w.controls >> i & 1),
+            );
+        if let Some(s) = w.service {
+            let (bus, code) = s.message(&chip.buses);
+            row.set(c.bus, bus.number()).set(c.code, code);
         }
-        row.set(cells.address_c, u64::from(w.operands[2]));
-        let [a, b] = self.operands(
-            &mut row,
-            &cells.common,
-            w,
-            upc,
-            [w.has(Op::ReadA), w.has(Op::ReadB)],
-        )?;
-        let arithmetic = w.has(Op::Add) || w.has(Op::Sub) || w.has(Op::Less);
-        let mut c = (Fr::ZERO, Fr::from(u64::from(arithmetic)));
-        if w.has(Op::UseC) {
-            let now = self.clock + 2;
-            let s = self.live(w.operands[2])?;
-            set_age(&mut row, &cells.c.1, now, s.time);
+        let mut read = |i: usize| {
+            let now = self.clock + i as u64;
+            let s = &mut self.memory[usize::from(w.operands[i])];
+            set_age(&mut row, &c.ages[i], now, s.time);
             s.time = now;
-            c = (s.hi, s.lo);
-        }
-        set_word(&mut row, cells.c.0, c);
-        let step = Step {
-            a,
-            b,
-            c,
-            imm: w.imm,
+            (s.hi, s.lo)
         };
-        let out = self.compute(w, &step, chosen)?;
-        let c_next = out.c_next.unwrap_or(c.1);
-        row.set(cells.c_next, c_next);
-        if w.has(Op::UseC) {
-            self.live(w.operands[2])?.lo = c_next;
+        let (a, b, operand_c, old) = (read(0), read(1), read(2), read(3));
+        let s = Step {
+            a,
+            b: (b.0, b.1 + w.imm),
+            c: operand_c,
+        };
+        set_word(&mut row, c.a, s.a);
+        set_word(&mut row, c.b, s.b);
+        set_word(&mut row, c.c, s.c);
+        set_word(&mut row, c.old, old);
+        let mut step = Fr::ZERO;
+        if let Some(service) = w.service {
+            (result, step) = self.serve(service, &s)?;
+        } else if w.has(Op::Copy) {
+            result = (s.a.0 + s.b.0, s.a.1 + s.b.1);
+        } else if w.has(Op::Cross) {
+            result = (s.a.1, s.b.0);
+        } else if w.has(Op::Join) {
+            result = (Fr::ZERO, join(s.a.0, s.a.1));
+        } else if w.has(Op::Equal) && s.a != s.b {
+            return Err(format!("{} is not {}", s.a(), s.b()));
         }
-        let service = service_values(w, &step, &out, c_next);
-        row.set_all(&cells.service, service);
-        if let Some((_, bus, made)) = service_choices(&chip.buses)
-            .into_iter()
-            .find(|c| w.has(c.0))
-        {
-            cells.service_switch.fill(&mut row, bus, made);
-        }
-        row.set_all(&cells.unused, out.unused);
-        row.set(cells.taken, u64::from(out.taken))
-            .set(cells.inverse, out.inverse);
-        self.result(
-            &mut row,
-            &cells.common,
-            w,
-            out.d,
-            w.has(Op::TakeD),
-            w.has(Op::MakeD),
-        )?;
-        Ok(if w.has(Op::Halt) {
-            None
-        } else if out.taken {
-            Some(small(w.imm)?)
-        } else {
-            Some(upc + 1)
-        })
+        row.set(c.step, step);
+        set_word(&mut row, c.d, result);
+        self.memory[usize::from(w.operands[2])].lo += step;
+        let d = &mut self.memory[usize::from(w.operands[3])];
+        (d.hi, d.lo) = result;
+        Ok(next)
     }
 
-    fn compute(&mut self, w: &Word, s: &Step, chosen: Option<U256>) -> Result<Outcome, String> {
-        let mut o = Outcome::default();
-        let word = |v: U256| {
-            let [hi, lo] = halves(v);
-            (hi, lo)
+    fn serve(&mut self, service: Service, s: &Step) -> Result<Outcome, String> {
+        let low = |v: Fr| (Fr::ZERO, v);
+        let mut step = Fr::ZERO;
+        let d = match service {
+            Service::Bytes => {
+                step = Fr::ONE;
+                low(Fr::from(self.group(small(s.c.1)?)?))
+            }
+            Service::Integer | Service::Fixed | Service::Length { .. } => {
+                let (d, size) = self.item(service, small(s.c.1)?, s.b.1)?;
+                step = Fr::from(size);
+                d
+            }
+            Service::Count => {
+                let (offset, length) = (small(s.a.1)?, small(s.b.1)?);
+                let count = self.requests.reads.count(offset, length);
+                low(Fr::from(
+                    count.ok_or("the calldata reaches outside the payload")?,
+                ))
+            }
+            Service::Keccak => {
+                let request = keccak::Request {
+                    stream: small(s.a.1)?,
+                    start: small(s.b.1)?,
+                    length: small(s.c.1)?,
+                    import: flag(s.a.0)?,
+                    export: flag(s.b.0)?,
+                };
+                let run = self.requests.keccak(&self.input.payload, &request)?;
+                let digest = word(run.digest.into());
+                if request.stream == 0 {
+                    let groups = request.length.div_ceil(io::GROUP_BYTES as u64);
+                    self.requests.reach(request.start + groups);
+                }
+                self.requests.keccaks.push(request);
+                digest
+            }
+            Service::Key { odd, y } => {
+                let signature = secp::Signature {
+                    z: s.a(),
+                    r: s.b(),
+                    s: s.c(),
+                    odd,
+                };
+                let key = match self.recovered {
+                    Some((of, key)) if of == signature => key,
+                    _ => (signature.recover().ok())
+                        .ok_or("the signature is no signature of any key")?,
+                };
+                self.recovered = Some((signature, key));
+                self.requests.signatures.push(signature);
+                word(if y { key.y } else { key.x })
+            }
+            Service::Add | Service::Sub | Service::Less => self.arithmetic(service, s)?,
+            Service::Permute => {
+                let input = [s.a.0, s.a.1, s.c.1];
+                let mut state = input;
+                poseidon2::permute(&mut state);
+                self.requests.permutations.push(input);
+                step = state[2] - input[2];
+                (state[0], state[1])
+            }
+            Service::Compress => {
+                let input = [s.a.1, s.b.1, s.c.1];
+                let mut state = input;
+                poseidon2::permute(&mut state);
+                self.requests.permutations.push(input);
+                low(state[0])
+            }
+            Service::Word => {
+                step = Fr::from(io::WORD_GROUPS as u64);
+                self.requests.write(small(s.a.1)?, small(s.c.1)?, s.b());
+                low(Fr::ZERO)
+            }
+            Service::Account | Service::Slot => self.open(service, s)?,
+            Service::Mark => low(self.opened()?.before[1]),
+            Service::Update => {
+                step = Fr::from(STAMP_STEP);
+                self.update(s)?;
+                low(Fr::ZERO)
+            }
+            Service::TreeBegin | Service::TreeEnd => low(Fr::ZERO),
         };
-        let has = |op| w.has(op);
-        if has(Op::Bytes) {
-            let index = small(s.c.1)?;
-            let group = self.group(index)?;
-            o.d = if has(Op::BytesShift) {
-                (s.a.0, s.a.1 * pow2(64) + Fr::from(group))
-            } else {
-                (
-                    if has(Op::BytesUp) { s.a.1 } else { Fr::ZERO },
-                    Fr::from(group),
-                )
-            };
-            o.c_next = Some(s.c.1 + Fr::ONE);
-        } else if has(Op::ItemInt) || has(Op::ItemFixed) || has(Op::ItemLength) {
-            let offset = small(s.c.1)?;
-            self.requests.last_payload_byte = offset;
-            let item = self
-                .requests
-                .reads
-                .item(offset)
-                .map_err(|e| e.to_string())?;
-            o.c_next = Some(Fr::from(item.next));
-            let expect_list = has(Op::ItemLength) && s.imm == Fr::ONE;
-            if item.is_list != expect_list {
-                return Err(format!(
-                    "byte {offset} begins {}",
-                    if item.is_list { "a list" } else { "a string" }
-                ));
-            }
-            let canonical = Fr::from(u64::from(item.canonical));
-            if has(Op::ItemLength) {
-                o.d = (Fr::ZERO, Fr::from(item.length));
-                let (hi, lo) = word(item.value);
-                o.unused = [canonical, hi, lo];
-            } else {
-                o.d = word(item.value);
-                if has(Op::ItemInt) {
-                    if !item.canonical || item.length > 32 {
-                        return Err(format!(
-                            "the item at byte {offset} is no canonical 256-bit integer"
-                        ));
-                    }
-                    o.unused[0] = Fr::from(item.length);
-                } else {
-                    if Fr::from(item.length) != s.imm {
-                        return Err(format!(
-                            "the item at byte {offset} has {} bytes",
-                            item.length
-                        ));
-                    }
-                    o.unused[0] = canonical;
-                }
-            }
-        } else if has(Op::Count) {
-            let (offset, length) = (small(s.a.1)?, small(s.b.1)?);
-            let count = self.requests.reads.count(offset, length);
-            o.d.1 = Fr::from(count.ok_or("the calldata reaches outside the payload")?);
-        } else if has(Op::Keccak) {
-            let (stream, start, length) = (small(s.a.1)?, small(s.b.1)?, small(s.c.1)?);
-            let request = keccak::Request {
-                stream,
-                start,
-                length,
-                import: flag(s.a.0)?,
-                export: flag(s.b.0)?,
-            };
-            let run = self.requests.keccak(&self.input.payload, &request)?;
-            o.d = word(run.digest.into());
-            if stream == 0 {
-                self.requests.reach(start + length.div_ceil(8));
-            }
-            self.requests.keccaks.push(request);
-        } else if has(Op::KeyX) || has(Op::KeyY) {
-            let signature = secp::Signature {
-                z: s.a(),
-                r: s.b(),
-                s: s.c(),
-                odd: s.imm == Fr::ONE,
-            };
-            let secp::PublicKey { x, y } = match self.recovered {
-                Some((of, key)) if of == signature => key,
-                _ => {
-                    (signature.recover().ok()).ok_or("the signature is no signature of any key")?
-                }
-            };
-            self.recovered = Some((signature, secp::PublicKey { x, y }));
-            let (wanted, other) = if has(Op::KeyX) { (x, y) } else { (y, x) };
-            o.d = word(wanted);
-            let (hi, lo) = word(other);
-            o.unused = [hi, lo, Fr::ZERO];
-            self.requests.signatures.push(signature);
-        } else if has(Op::Add) || has(Op::Sub) || has(Op::Less) {
-            let subtract = !has(Op::Add);
-            let op = arith::Operation {
-                subtract,
-                x: s.a(),
-                m: small(s.c.1)?,
-                y: s.b(),
-            };
-            let arith::Linear { z, q } = op.result();
-            if q != i128::from(has(Op::Less)).wrapping_neg() {
-                return Err(format!(
-                    "{} * {} {} {} is {}",
-                    op.x,
-                    op.m,
-                    if subtract { '-' } else { '+' },
-                    op.y,
-                    if has(Op::Less) {
-                        "not negative"
-                    } else {
-                        "out of range"
-                    }
-                ));
-            }
-            o.d = word(z);
-            self.requests.ariths.push(op);
-        } else if has(Op::Hint) {
-            let v = chosen.ok_or("a hint without a value")?;
-            o.d = word(v);
-            self.requests.ariths.push(arith::Operation {
-                subtract: false,
-                x: U256::ZERO,
-                m: 0,
-                y: v,
-            });
-        } else if has(Op::Permute) {
-            let input = [s.b.0 + s.a.0, s.b.1 + s.a.1, s.c.1];
-            let mut state = input;
-            poseidon2::permute(&mut state);
-            o.d = (state[0], state[1]);
-            o.c_next = Some(state[2]);
-            self.requests.permutations.push(input);
-        } else if has(Op::Compress) {
-            let input = [s.a.1, s.b.1, s.imm];
-            let mut state = input;
-            poseidon2::permute(&mut state);
-            o.d.1 = state[0];
-            self.requests.permutations.push(input);
-        } else if has(Op::Word) {
-            let (stream, index) = (small(s.a.1)?, small(s.imm)?);
-            self.requests.write(stream, index, s.c());
-        } else if has(Op::Copy) {
-            o.d = s.b;
-        } else if has(Op::Pair) {
-            o.d = (s.a.1, s.b.1);
-        } else if has(Op::High) {
-            o.d.1 = s.a.0;
-        } else if has(Op::Join) {
-            o.d.1 = join(s.a.0, s.a.1);
-        } else if has(Op::Equal) {
-            if s.a != s.b {
-                return Err(format!("{} is not {}", s.a(), s.b()));
-            }
-        } else if has(Op::JumpZero) {
-            let sum = s.a.0 + s.a.1;
-            o.taken = sum == Fr::ZERO;
-            o.inverse = sum.invert().unwrap_or(Fr::ZERO);
-        } else if has(Op::JumpHint) {
-            o.taken = chosen.ok_or("a choice without a decision")? == U256::from(1);
+        Ok((d, step))
+    }
+
+    fn arithmetic(&mut self, service: Service, s: &Step) -> Result<(Fr, Fr), String> {
+        let op = arith::Operation {
+            subtract: service != Service::Add,
+            x: s.a(),
+            m: u128::try_from(field::to_word(&s.c.1)).map_err(|_| "the factor is too large")?,
+            y: s.b(),
+        };
+        let arith::Linear { z, q } = op.result();
+        let less = service == Service::Less;
+        if q != i128::from(less).wrapping_neg() {
+            return Err(format!(
+                "{} * {} {} {} is {}",
+                op.x,
+                op.m,
+                if op.subtract { '-' } else { '+' },
+                op.y,
+                if less { "not negative" } else { "out of range" }
+            ));
         }
-        Ok(o)
+        self.requests.ariths.push(op);
+        Ok(word(z))
+    }
+
+    /// The result of reading an item, and by how much it advances the offset.
+    fn item(
+        &mut self,
+        service: Service,
+        offset: u64,
+        bytes: Fr,
+    ) -> Result<((Fr, Fr), u64), String> {
+        self.requests.last_payload_byte = offset;
+        let item = self
+            .requests
+            .reads
+            .item(offset)
+            .map_err(|e| e.to_string())?;
+        if item.is_list != (service == Service::Length { list: true }) {
+            return Err(format!(
+                "byte {offset} begins {}",
+                if item.is_list { "a list" } else { "a string" }
+            ));
+        }
+        match service {
+            Service::Integer if !item.canonical || item.length > 32 => {
+                return Err(format!(
+                    "the item at byte {offset} is no canonical 256-bit integer"
+                ));
+            }
+            Service::Fixed if Fr::from(item.length) != bytes => {
+                return Err(format!(
+                    "the item at byte {offset} has {} bytes",
+                    item.length
+                ));
+            }
+            _ => {}
+        }
+        let d = match service {
+            Service::Length { .. } => (Fr::ZERO, Fr::from(item.length)),
+            _ => word(item.value),
+        };
+        Ok((d, item.next - item.offset))
     }
 
     /// Payload group `index`, zero-filled at the end.
@@ -593,198 +545,66 @@ impl Run<'_> {
         Ok(u64::from_be_bytes(group))
     }
 
-    fn state(
-        &mut self,
-        trace: &mut Trace<'_>,
-        chip: &CpuChip,
-        w: &Word,
-        upc: u64,
-    ) -> Result<(), String> {
-        let cells = &chip.state_cells;
-        let has = |op| w.has_state(op);
-        let mut row = trace.push(chip.state);
-        for (i, cell) in cells.controls.iter().enumerate() {
-            row.set(*cell, w.controls >> i & 1);
-        }
-        let reads = [has(StateOp::ReadA), has(StateOp::ReadB)];
-        let [a, b] = self.operands(&mut row, &cells.common, w, upc, reads)?;
-        let now = self.clock + 2;
-        let mut d = (Fr::ZERO, Fr::ZERO);
-        let joined = join(a.0, a.1);
-        if has(StateOp::Clock) {
-            d.1 = Fr::from(self.clock);
-        } else if has(StateOp::Account) {
-            let address = Address::from_word(B256::from(from_halves(a.0, a.1)));
-            let used = self.records.account(address)?;
-            let RecordUse {
-                record: before,
-                time,
-                touched,
-                created,
-            } = *used;
-            let code = before.elements()[2];
-            let [hi, lo] = halves(before.balance);
-            let record = [
-                joined,
-                Fr::from(before.nonce),
-                hi,
-                lo,
-                code,
-                Fr::from(touched),
-                Fr::from(created),
-                Fr::from(time),
-            ];
-            row.set_all(&cells.record, record);
-            set_age(&mut row, &cells.age, now, time);
-            let mut after = before;
-            if has(StateOp::SetBalance) {
-                after.balance = from_halves(b.0, b.1);
+    /// Opens the record of account A or of its slot B; the result is the balance or value.
+    fn open(&mut self, service: Service, s: &Step) -> Result<(Fr, Fr), String> {
+        let address = address_of(field::to_word(&s.a.1));
+        let slot = (service == Service::Slot).then(|| s.b());
+        let (before, time) = match slot {
+            Some(slot) => {
+                let used = self.records.slot(address, slot)?;
+                let ([vh, vl], [oh, ol]) = (halves(used.value), halves(used.original));
+                let mark = Fr::from(used.touched);
+                ([s.a.1, mark, vh, vl, s.b.0, s.b.1, oh, ol], used.time)
             }
-            if has(StateOp::NextNonce) {
-                after.nonce = after
-                    .nonce
-                    .checked_add(1)
-                    .ok_or("the nonce has no successor")?;
+            None => {
+                let used = self.records.account(address)?;
+                let [hi, lo] = halves(used.record.balance);
+                let before = [
+                    s.a.1,
+                    Fr::from(used.record.nonce),
+                    hi,
+                    lo,
+                    used.record.elements()[2],
+                    Fr::from(used.touched),
+                    Fr::from(used.created),
+                    Fr::ZERO,
+                ];
+                (before, used.time)
             }
-            *used = RecordUse {
-                record: after,
-                time: now,
-                touched,
-                created,
-            };
-            let [hi_after, lo_after] = halves(after.balance);
-            row.set_all(
-                &cells.next,
-                [hi_after, lo_after, code, Fr::from(now), Fr::ZERO],
-            );
-            let distance = code - protocol::account::EMPTY_CODE_COMMITMENT;
-            row.set(cells.no_code, u64::from(distance == Fr::ZERO));
-            row.set(cells.inverse, distance.invert().unwrap_or(Fr::ZERO));
-            if has(StateOp::Balance) {
-                d = (hi, lo);
-            } else if has(StateOp::Nonce) {
-                d.1 = Fr::from(before.nonce);
-            } else if has(StateOp::NoCode) {
-                d.1 = Fr::from(u64::from(distance == Fr::ZERO));
-            }
-        } else if has(StateOp::Storage) {
-            let address = Address::from_word(B256::from(field::to_word(&w.imm)));
-            let slot = from_halves(a.0, a.1);
-            let used = self.records.slot(address, slot)?;
-            let (value, original, touched, time) =
-                (used.value, used.original, used.touched, used.time);
-            let [[vh, vl], [oh, ol]] = [halves(value), halves(original)];
-            let record = [
-                w.imm,
-                a.0,
-                a.1,
-                vh,
-                vl,
-                oh,
-                ol,
-                Fr::from(touched),
-                Fr::from(time),
-            ];
-            row.set_all(&cells.record, record);
-            set_age(&mut row, &cells.age, now, time);
-            used.value = from_halves(b.0, b.1);
-            used.time = now;
-            row.set_all(
-                &cells.next,
-                [a.1, b.0, b.1, Fr::from(touched), Fr::from(now)],
-            );
-        } else if has(StateOp::TreeBegin) {
-            row.set_all(&cells.chain, [Fr::ZERO, joined, Fr::ZERO]);
-        } else if has(StateOp::TreeEnd) {
-            let (count, key) = self.closed()?.chain_end();
-            row.set_all(&cells.chain, [Fr::from(count), joined, key]);
-        } else if has(StateOp::PayloadBegin) {
-            row.set(cells.chain[0], a.1);
-            let first = small(a.1)?;
-            self.requests.payload = first..first;
-        } else if has(StateOp::PayloadEnd) {
-            let Range { start, end } = self.requests.payload;
-            let bytes = io::GROUP_BYTES * end.saturating_sub(start) as usize;
-            row.set(cells.chain[0], io::GroupKinds::payload_end(start, bytes));
-        }
-        for (op, bus, made) in chain_choices(&chip.buses) {
-            if has(op) {
-                cells.chain_switch.fill(&mut row, bus, made);
-            }
-        }
-        for (op, bus) in record_choices(&chip.buses) {
-            if has(op) {
-                cells.take_switch.fill(&mut row, bus, false);
-                cells.make_switch.fill(&mut row, bus, true);
-            }
-        }
-        self.result(
-            &mut row,
-            &cells.common,
-            w,
-            d,
-            has(StateOp::TakeD),
-            has(StateOp::MakeD),
-        )
+        };
+        self.open = Some(Access {
+            slot,
+            address,
+            before,
+            after: [Fr::ZERO; 3],
+            time,
+            now: small(s.c.1)?,
+        });
+        Ok((before[2], before[3]))
     }
-}
 
-/// The service message of an instruction, as the constraints define it.
-fn service_values(w: &Word, s: &Step, o: &Outcome, c_next: Fr) -> [Fr; 12] {
-    let has = |op| w.has(op);
-    let mut v = [Fr::ZERO; 12];
-    let mut put = |values: &[Fr]| v[..values.len()].copy_from_slice(values);
-    let [u0, u1, u2] = o.unused;
-    let d = o.d;
-    if has(Op::Bytes) {
-        let above = if has(Op::BytesShift) {
-            s.a.1 * pow2(64)
-        } else {
-            Fr::ZERO
-        };
-        put(&[Fr::ZERO, s.c.1, d.1 - above]);
-    } else if has(Op::ItemInt) {
-        put(&[s.c.1, c_next, Fr::ZERO, u0, Fr::ONE, d.0, d.1]);
-    } else if has(Op::ItemFixed) {
-        put(&[s.c.1, c_next, Fr::ZERO, s.imm, u0, d.0, d.1]);
-    } else if has(Op::ItemLength) {
-        put(&[s.c.1, c_next, s.imm, d.1, u0, u1, u2]);
-    } else if has(Op::Count) {
-        put(&[s.a.1, s.b.1, d.1]);
-    } else if has(Op::Keccak) {
-        put(&[s.a.1, s.b.1, s.c.1, s.a.0, s.b.0, d.0, d.1]);
-    } else if has(Op::KeyX) || has(Op::KeyY) {
-        let (x, y) = if has(Op::KeyX) {
-            (d, (u0, u1))
-        } else {
-            ((u0, u1), d)
-        };
-        put(&[
-            s.a.0,
-            s.a.1,
-            s.b.0,
-            s.b.1,
-            s.c.0,
-            s.c.1,
-            s.imm,
-            x.0,
-            x.1,
-            y.0,
-            y.1,
-            Fr::ONE,
-        ]);
-    } else if has(Op::Add) || has(Op::Sub) || has(Op::Less) {
-        let subtract = Fr::from(u64::from(!has(Op::Add)));
-        let q = -Fr::from(u64::from(has(Op::Less)));
-        put(&[subtract, s.a.0, s.a.1, s.c.1, s.b.0, s.b.1, d.0, d.1, q]);
-    } else if has(Op::Hint) {
-        put(&[Fr::ZERO, Fr::ZERO, Fr::ZERO, Fr::ZERO, d.0, d.1, d.0, d.1]);
-    } else if has(Op::Permute) {
-        put(&[s.b.0 + s.a.0, s.b.1 + s.a.1, s.c.1, d.0, d.1, c_next]);
-    } else if has(Op::Compress) {
-        put(&[s.imm, s.a.1, s.b.1, d.1]);
-    } else if has(Op::Word) {
-        put(&[s.a.1, s.imm, s.c.0, s.c.1]);
+    fn opened(&self) -> Result<&Access, String> {
+        self.open.as_ref().ok_or_else(|| "no record is open".into())
     }
-    v
+
+    /// Writes the open record: nonce or mark A, balance or value B.
+    fn update(&mut self, s: &Step) -> Result<(), String> {
+        let mut access = *self.opened()?;
+        self.open = None;
+        access.after = [s.a.1, s.b.0, s.b.1];
+        match access.slot {
+            Some(slot) => {
+                let used = self.records.slot(access.address, slot)?;
+                (used.value, used.touched, used.time) = (s.b(), small(s.a.1)?, access.now);
+            }
+            None => {
+                let used = self.records.account(access.address)?;
+                used.record.nonce = small(s.a.1).map_err(|_| "the nonce has no successor")?;
+                used.record.balance = s.b();
+                used.time = access.now;
+            }
+        }
+        self.accesses.push(access);
+        Ok(())
+    }
 }

@@ -1,17 +1,24 @@
 //! Micro-instructions: what a ROM word says.
 //!
-//! A word is `(upc, controls, imm, a, b, c, d)`: its own address, a packed set of control bits, an immediate, and four
-//! addresses of scratch words. Two kinds of row execute words; a word's control bits belong to one of them.
+//! An entry of the ROM is `(upc, next, imm, addresses, controls)`: the instruction's own address, the next one's, an immediate,
+//! four addresses of scratch words, and control bits with a service's bus and code. An instruction with two entries goes either
+//! way, as the prover likes.
 //!
 //! Operands, in the order in which they touch the memory:
 //!
-//! - `A`: scratch word `a`, read (0 if off);
-//! - `B`: scratch word `b`, read (the immediate if off);
-//! - `C`: scratch word `c`, read and written: its low half may change (`op` rows only);
-//! - `D`: scratch word `d`, written: the old word is consumed unless this is the first write.
+//! - `A`: scratch word `a`, read;
+//! - `B`: scratch word `b`, read; the immediate is added to its low half;
+//! - `C`: scratch word `c`, read; its low half advances by the service's step;
+//! - `D`: scratch word `d`, written.
+//!
+//! All four are always on: an operand that an instruction does not need is a word kept at 0 (D: a word that nobody reads).
 
-use crate::Fr;
-use ff::PrimeField;
+use crate::{
+    Fr,
+    buses::Buses,
+    framework::{Bus, pow2},
+};
+use ff::Field;
 
 /// A memory space of the `memory` bus. Scratch words belong to the segment's program; their frame id is 0.
 pub const SPACE_SCRATCH: u64 = 1;
@@ -19,11 +26,14 @@ pub const SPACE_SCRATCH: u64 = 1;
 /// Clock ticks per micro-instruction: one for each operand.
 pub const TICKS: u64 = 4;
 
-/// Clock before the first instruction's first operand.
+/// Clock of the first instruction's first operand; scratch words begin at time 0.
 pub const FIRST_CLOCK: u64 = 1;
 
-/// First address of an instruction.
-pub const FIRST_UPC: u64 = 0;
+/// Between two stamps, see [`Service::Update`]. Stamps are 1 modulo this.
+pub const STAMP_STEP: u64 = 4;
+
+/// Bits of a scratch address, a bus and a code.
+pub const FIELD_BITS: u32 = 13;
 
 macro_rules! controls {
     ($(#[$m:meta])* $name:ident { $($(#[$d:meta])* $v:ident),* $(,)? }) => {
@@ -39,147 +49,155 @@ macro_rules! controls {
 }
 
 controls! {
-    /// Control bits of an `op` row. `+` is made in the message's terms of the bus inventory.
+    /// Control bits.
     Op {
-        /// Operand A is on.
-        ReadA,
-        /// Operand B is on.
-        ReadB,
-        /// Operand C is on.
-        UseC,
-        /// The old word at D is consumed.
-        TakeD,
-        /// The word D is written.
-        MakeD,
-        /// `D.lo` is payload group `C.lo`, and C advances by 1.
-        Bytes,
-        /// With `Bytes`: `D = (A.hi, A.lo * 2^64 + group)`.
-        BytesShift,
-        /// With `Bytes`: `D = (A.lo, group)`.
-        BytesUp,
-        /// D is the canonical RLP integer at byte `C.lo`; C becomes the next offset.
-        ItemInt,
-        /// D is the RLP string of `imm` bytes at byte `C.lo`; C becomes the next offset.
-        ItemFixed,
-        /// `D.lo` is the length of the RLP item at byte `C.lo`, a list if `imm` is 1; C becomes the next offset.
-        ItemLength,
-        /// `D.lo` counts the non-zero ones of the `B.lo` payload bytes from `A.lo`.
-        Count,
-        /// D is the keccak-256 of `C.lo` bytes from group `B.lo` of stream `A.lo`; the hash begins from a given state if `A.hi`
-        /// is 1, and ends with a state (D is 0) if `B.hi` is 1.
-        Keccak,
-        /// D is the x coordinate of the key that signed A with `r = B`, `s = C`, parity `imm`.
-        KeyX,
-        /// D is the y coordinate of that key.
-        KeyY,
-        /// `D = A * C.lo + B` (`C.lo` is 1 if C is off), below 2^256.
-        Add,
-        /// `D = A * C.lo - B`, not below 0.
-        Sub,
-        /// `D = A * C.lo - B + 2^256`: it proves `A * C.lo < B`.
-        Less,
-        /// D is any 256-bit word.
-        Hint,
-        /// `(D, C.lo)` is the Poseidon2 permutation of `(B.hi + A.hi, B.lo + A.lo, C.lo)`.
-        Permute,
-        /// `D.lo` is word 0 of the permutation of `(A.lo, B.lo, imm)`.
-        Compress,
-        /// The word C becomes groups `imm` to `imm + 3` of byte stream `A.lo`.
-        Word,
-        /// `D = B`.
+        /// The service message is taken from its bus.
+        Serve,
+        /// With `Serve`: it is made instead.
+        Make,
+        /// `D = (A.hi + B.hi, A.lo + B.lo)`, halves added in the field.
         Copy,
-        /// `D = (A.lo, B.lo)`.
-        Pair,
-        /// `D = (0, A.hi)`.
-        High,
-        /// `D.lo = A.hi * 2^128 + A.lo` as a field element.
+        /// `D = (A.lo, B.hi)`.
+        Cross,
+        /// `D = (0, A.hi * 2^128 + A.lo)`, in the field.
         Join,
         /// `A = B`.
         Equal,
-        /// Jumps to `imm` if A is zero.
-        JumpZero,
-        /// Jumps to `imm` if the prover likes.
-        JumpHint,
         /// The program ends here.
         Halt,
     }
 }
 
-controls! {
-    /// Control bits of a `state` row.
-    StateOp {
-        /// Operand A is on.
-        ReadA,
-        /// Operand B is on.
-        ReadB,
-        /// The old word at D is consumed.
-        TakeD,
-        /// The word D is written.
-        MakeD,
-        /// The record is that of account A.
-        Account,
-        /// The record is that of slot A of the account `imm`; its value becomes B.
-        Storage,
-        /// The account's balance becomes B.
-        SetBalance,
-        /// The account's nonce grows by 1.
-        NextNonce,
-        /// D is the account's balance.
-        Balance,
-        /// `D.lo` is the account's nonce.
-        Nonce,
-        /// `D.lo` is 1 if the account has no code, otherwise 0.
-        NoCode,
-        /// `D.lo` is the clock.
-        Clock,
-        /// D is the public input: the first instruction, whose D is bound to the instance.
-        Public,
-        /// The chain of state roots begins with the root A.
-        TreeBegin,
-        /// The chain of state roots ends with the root A.
-        TreeEnd,
-        /// The chain of payload groups begins with group `A.lo`.
-        PayloadBegin,
-        /// The chain of payload groups ends.
-        PayloadEnd,
+/// What a service message asks of another chip. Operands that a service does not name must be 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+pub enum Service {
+    /// `D.lo` is group `C.lo` of stream `A.lo`; C advances by 1.
+    Bytes,
+    /// D is the canonical RLP integer at byte `C.lo`; C becomes the next offset.
+    Integer,
+    /// D is the RLP string of `B.lo` bytes at byte `C.lo`; C becomes the next offset.
+    Fixed,
+    /// `D.lo` is the length of the RLP item at byte `C.lo`, a string or a list; C becomes the next offset.
+    Length {
+        /// Whether it is a list.
+        list: bool,
+    },
+    /// `D.lo` counts the non-zero ones of the `B.lo` payload bytes from `A.lo`.
+    Count,
+    /// D is the keccak-256 of `C.lo` bytes from group `B.lo` of stream `A.lo`; the hash begins from a given state if `A.hi`
+    /// is 1, and ends with a state (D is 0) if `B.hi` is 1.
+    Keccak,
+    /// D is a coordinate of the key that signed A with `r = B`, `s = C`.
+    Key {
+        /// The signature's parity.
+        odd: bool,
+        /// Whether it is the y coordinate.
+        y: bool,
+    },
+    /// `D = A * C.lo + B`, below 2^256.
+    Add,
+    /// `D = A * C.lo - B`, not below 0.
+    Sub,
+    /// `D = A * C.lo - B + 2^256`: it proves `A * C.lo < B`.
+    Less,
+    /// `(D, C.lo)` is the Poseidon2 permutation of `(A.hi, A.lo, C.lo)`.
+    Permute,
+    /// `D.lo` is word 0 of the permutation of `(A.lo, B.lo, C.lo)`.
+    Compress,
+    /// The word B becomes groups `C.lo` to `C.lo + 3` of byte stream `A.lo`; C advances by 4.
+    Word,
+    /// With the stamp `C.lo`: D is the balance of account `A.lo`, which has code and mark B.
+    Account,
+    /// With the stamp `C.lo`: D is the value of slot B of account `A.lo`.
+    Slot,
+    /// With the stamp `C.lo`: `D.lo` is the account's nonce, or the slot's mark.
+    Mark,
+    /// With the stamp `C.lo`, which advances: the balance or value becomes B, the nonce or mark `A.lo`.
+    Update,
+    /// The chain of state roots begins with the root `C.lo`; it must be made.
+    TreeBegin,
+    /// The chain of state roots ends with the root `C.lo` after `A.hi` keys, of which `A.lo` is the last.
+    TreeEnd,
+}
+
+impl Service {
+    /// The bus of its message, and the code in it.
+    pub fn message(self, b: &Buses) -> (Bus, u64) {
+        match self {
+            Self::Bytes => (b.bytes, 0),
+            Self::Integer => (b.item, 1),
+            Self::Fixed => (b.item, 2),
+            Self::Length { list } => (b.item, 4 + u64::from(list)),
+            Self::Count => (b.count, 0),
+            Self::Keccak => (b.keccak, 0),
+            Self::Key { odd, y } => (b.ecdsa, u64::from(odd) + 2 * u64::from(y)),
+            Self::Add => (b.arith, 0),
+            Self::Sub => (b.arith, 1),
+            Self::Less => (b.arith, 3),
+            Self::Permute => (b.permute, 0),
+            Self::Compress => (b.compress, 0),
+            Self::Word => (b.word, 0),
+            Self::Account => (b.record, 1),
+            Self::Slot => (b.record, 2),
+            Self::Mark => (b.record, 3),
+            Self::Update => (b.record, 4),
+            Self::TreeBegin | Self::TreeEnd => (b.tree, 0),
+        }
     }
 }
 
-/// Bit that marks the words of `state` rows, above all control bits.
-pub const STATE_MARK: u32 = 62;
-
-/// A ROM word.
+/// An instruction.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Word {
-    /// Packed control bits: bit `i` is control `i` of [`Op`] or [`StateOp`]; [`STATE_MARK`] tells which.
+    /// Control bits: bit `i` is control `i` of [`Op`].
     pub controls: u64,
+    /// What the service message asks, if there is one.
+    pub service: Option<Service>,
     /// Immediate.
     pub imm: Fr,
     /// Addresses of A, B, C, D.
     pub operands: [u16; 4],
+    /// Indices of the instructions that may follow: none after a halt, one, or two of which the prover chooses.
+    pub next: Vec<u64>,
 }
 
 impl Word {
-    /// Whether control `op` is set, on an `op` word.
+    /// Whether control `op` is set.
     pub fn has(&self, op: Op) -> bool {
-        !self.is_state() && self.controls >> (op as u8) & 1 == 1
+        self.controls >> (op as u8) & 1 == 1
     }
-    /// Whether control `op` is set, on a `state` word.
-    pub fn has_state(&self, op: StateOp) -> bool {
-        self.is_state() && self.controls >> (op as u8) & 1 == 1
+    /// The entries of the `rom` table for instruction `index` of a program whose first instruction has the address `first`.
+    pub fn entries(&self, index: u64, first: u64, buses: &Buses) -> Vec<Vec<Fr>> {
+        let (bus, code) = self.service.map_or((0, 0), |s| {
+            let (bus, code) = s.message(buses);
+            (bus.number(), code)
+        });
+        let bits = Op::ALL.len() as u32;
+        let controls = packed([(self.controls, bits), (code, FIELD_BITS), (bus, FIELD_BITS)]);
+        let addresses = packed(self.operands.map(|a| (u64::from(a), FIELD_BITS)));
+        let entry = |next: u64| {
+            vec![
+                Fr::from(first + index),
+                Fr::from(next),
+                self.imm,
+                addresses,
+                controls,
+            ]
+        };
+        if self.next.is_empty() {
+            return vec![entry(0)];
+        }
+        self.next.iter().map(|n| entry(first + n)).collect()
     }
-    /// Whether a `state` row executes it.
-    pub fn is_state(&self) -> bool {
-        self.controls >> STATE_MARK == 1
+}
+
+/// Numbers of so many bits next to each other, the first one lowest.
+fn packed<const N: usize>(parts: [(u64, u32); N]) -> Fr {
+    let (mut at, mut sum) = (0, Fr::ZERO);
+    for (part, bits) in parts {
+        assert!(part < 1 << bits, "{part} has more than {bits} bits");
+        sum += pow2(at) * Fr::from(part);
+        at += bits;
     }
-    /// The row of the `rom` table.
-    pub fn values(&self, upc: u64) -> Vec<Fr> {
-        let mut v = vec![
-            Fr::from(upc),
-            Fr::from_u128(u128::from(self.controls)),
-            self.imm,
-        ];
-        v.extend(self.operands.iter().map(|a| Fr::from(u64::from(*a))));
-        v
-    }
+    sum
 }

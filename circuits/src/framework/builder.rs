@@ -78,8 +78,40 @@ pub struct BusDef {
     pub name: String,
     /// What balances it.
     pub kind: BusKind,
-    /// Number of values in a message.
+    /// Number of values in a fingerprint.
     pub arity: usize,
+    /// Where a message's values stand in the fingerprint, and what else stands there, if they are not just one after the other.
+    pub(crate) places: Option<Places>,
+}
+
+/// Places of a message's values in a fingerprint.
+#[derive(Clone, Debug)]
+pub(crate) struct Places {
+    /// The place of each value.
+    of: Vec<usize>,
+    /// A constant at a place of its own.
+    constant: Option<(usize, u64)>,
+}
+
+impl BusDef {
+    /// Number of values that a message is written with.
+    fn values(&self) -> usize {
+        self.places.as_ref().map_or(self.arity, |p| p.of.len())
+    }
+    /// A message's values as they stand in the fingerprint.
+    fn placed(&self, values: Vec<Expr>) -> Vec<Expr> {
+        let Some(places) = &self.places else {
+            return values;
+        };
+        let mut placed = vec![Expr::zero(); self.arity];
+        for (at, value) in places.of.iter().zip(values) {
+            placed[*at] = value;
+        }
+        if let Some((at, constant)) = places.constant {
+            placed[at] = constant.into();
+        }
+        placed
+    }
 }
 
 /// A kind of logical row, by index. Kind 0 is `idle`.
@@ -246,15 +278,51 @@ impl MachineBuilder {
 
     /// Declares a fact or token bus whose messages have `arity` values.
     pub fn bus(&mut self, name: &str, kind: BusKind, arity: usize) -> Bus {
-        assert!(
-            self.machine.buses.iter().all(|b| b.name != name),
-            "bus {name} is declared twice"
-        );
-        self.machine.buses.push(BusDef {
+        self.declare_bus(BusDef {
             name: name.into(),
             kind,
             arity,
-        });
+            places: None,
+        })
+    }
+
+    /// Declares a fact or token bus whose `i`-th value stands at place `places[i]` of the fingerprint. Where no value stands
+    /// there is 0, or the constant at its place.
+    pub fn bus_at(
+        &mut self,
+        name: &str,
+        kind: BusKind,
+        places: &[usize],
+        constant: Option<(usize, u64)>,
+    ) -> Bus {
+        let mut taken: Vec<usize> = places
+            .iter()
+            .copied()
+            .chain(constant.map(|c| c.0))
+            .collect();
+        taken.sort_unstable();
+        assert!(
+            taken.windows(2).all(|w| w[0] != w[1]),
+            "bus {name} has two values at one place"
+        );
+        self.declare_bus(BusDef {
+            name: name.into(),
+            kind,
+            arity: taken.last().map_or(0, |p| p + 1),
+            places: Some(Places {
+                of: places.to_vec(),
+                constant,
+            }),
+        })
+    }
+
+    fn declare_bus(&mut self, bus: BusDef) -> Bus {
+        assert!(
+            self.machine.buses.iter().all(|b| b.name != bus.name),
+            "bus {} is declared twice",
+            bus.name
+        );
+        self.machine.buses.push(bus);
         Bus(self.machine.buses.len() - 1)
     }
 
@@ -478,12 +546,13 @@ impl KindBuilder<'_> {
         let def = &self.owner.machine.buses[bus.0];
         assert_eq!(
             values.len(),
-            def.arity,
+            def.values(),
             "{}: a message on {} has {} values",
             self.kind.name,
             def.name,
-            def.arity
+            def.values()
         );
+        let values = def.placed(values);
         assert!(
             multiplicity.degree() <= 1,
             "{}: multiplicity on {}",
@@ -506,22 +575,6 @@ impl KindBuilder<'_> {
             row: 0,
             slot: 0,
         });
-    }
-
-    /// One message whose bus is selected by cells: each choice is a boolean of degree 1 (at most one of them 1), the bus, and
-    /// whether the message is made (`true`) or taken. A bus of fewer values leaves the rest to be 0.
-    pub fn select(&mut self, choices: &[(Expr, Bus, bool)], values: Vec<Expr>) -> &mut Self {
-        let (mut number, mut multiplicity, mut buses) = (Expr::zero(), Expr::zero(), vec![]);
-        for (on, bus, made) in choices {
-            number = number + on * Fr::from(bus.number());
-            multiplicity = if *made {
-                multiplicity + on
-            } else {
-                multiplicity - on
-            };
-            buses.push(*bus);
-        }
-        self.switched(number, multiplicity, &buses, values)
     }
 
     /// A message whose bus number and multiplicity the row's cells say, which the chip constrains to one of `buses` and to

@@ -143,11 +143,8 @@ fn round(b: &mut MachineBuilder, buses: &Buses, open: State) -> (KindId, RoundCe
         0,
         vec![iv.clone(), x.clone(), y.clone(), result[0].clone()],
     );
-    k.provide(
-        buses.permute,
-        0,
-        [x, y, iv].into_iter().chain(result).collect(),
-    );
+    let [d0, d1, d2] = result;
+    k.provide(buses.permute, 0, vec![x, y, iv.clone(), d0, d1, d2 - iv]);
     for (i, multiplicity) in k.multiplicities().into_iter().enumerate() {
         k.constrain(
             &format!("fact {i} is sent from row {FACT_ROW} alone"),

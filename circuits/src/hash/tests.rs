@@ -50,7 +50,7 @@ impl Rig {
     /// A row that requires the compression and the permutation of `input`.
     fn claim(&self, trace: &mut Trace<'_>, input: [Fr; 3], out: [Fr; 3]) {
         let [a, b, iv] = input;
-        let values = [iv, a, b, out[0], a, b, iv, out[0], out[1], out[2]];
+        let values = [iv, a, b, out[0], a, b, iv, out[0], out[1], out[2] - iv];
         trace.push(self.user).set_all(&self.cells, values);
     }
 

@@ -77,7 +77,7 @@ pub(super) struct Columns {
     pub(super) low_nonzero: Cell,
     pub(super) low_head: Cell,
     pub(super) low_value: Cell,
-    pub(super) next: Cell,
+    pub(super) size: Cell,
     pub(super) length: Cell,
     pub(super) canonical: Cell,
     pub(super) hi: Cell,
@@ -91,7 +91,7 @@ impl Columns {
             slack: k.lookup("slack", 0, range),
             lead: k.lookup("lead", 0, range),
             excess: k.lookups("excess", 0, range, 2),
-            classes: CLASSES.iter().map(|c| k.boolean(c.name, 0)).collect(),
+            classes: CLASSES.iter().map(|c| k.bit(c.name, 0)).collect(),
             offset: k.cell("offset", 0),
             content: k.cell("content", 0),
             nonzero: k.cell("nonzero", 0),
@@ -99,7 +99,7 @@ impl Columns {
             low_nonzero: k.cell("low_nonzero", 0),
             low_head: k.cell("low_head", 0),
             low_value: k.cell("low_value", 0),
-            next: k.cell("next", 0),
+            size: k.cell("size", 0),
             length: k.cell("length", 0),
             canonical: k.cell("canonical", 0),
             hi: k.cell("hi", 0),
@@ -189,9 +189,9 @@ pub(super) fn define(b: &mut MachineBuilder, buses: &Buses, spans: &SpanKind) ->
         &up_to_word * c.lead * (c.lead - 1),
     );
     k.equal(
-        "canonical integer, or a list",
+        "canonical integer",
         c.canonical,
-        single * c.nonzero + empty + one + &up_to_word * c.lead + &is_list,
+        single * c.nonzero + empty + one + &up_to_word * c.lead,
     );
 
     k.equal(
@@ -206,9 +206,9 @@ pub(super) fn define(b: &mut MachineBuilder, buses: &Buses, spans: &SpanKind) ->
             + &long * c.value,
     );
     k.equal(
-        "offset after the string, or of the list's content",
-        c.next,
-        c.offset + single.not() + &long * (x + 1) + is_list.not() * c.length,
+        "bytes of the string, or of the list's header",
+        c.size,
+        single.not() + &long * (x + 1) + is_list.not() * c.length,
     );
     k.equal("high half", c.hi, word * c.value);
     k.equal(
@@ -216,19 +216,14 @@ pub(super) fn define(b: &mut MachineBuilder, buses: &Buses, spans: &SpanKind) ->
         c.lo,
         single * x + (one + half) * c.value + c.low_value,
     );
-    k.provide(
-        buses.item,
-        0,
-        vec![
-            c.offset.expr(),
-            c.next.expr(),
-            is_list,
-            c.length.expr(),
-            c.canonical.expr(),
-            c.hi.expr(),
-            c.lo.expr(),
-        ],
-    );
+    for (code, length, hi, lo) in [
+        (c.canonical.expr(), Expr::zero(), c.hi.expr(), c.lo.expr()),
+        (&is_list + 2, c.length.expr(), c.hi.expr(), c.lo.expr()),
+        (is_list + 4, Expr::zero(), Expr::zero(), c.length.expr()),
+    ] {
+        let (offset, size) = (c.offset.expr(), c.size.expr());
+        k.provide(buses.item, 0, vec![code, offset, size, length, hi, lo]);
+    }
     let kind = k.finish();
     ItemKind { kind, c }
 }

@@ -2,23 +2,18 @@
 //!
 //! | kind | rows | provides |
 //! |---|---|---|
-//! | `io.payload` | 1 for 3 groups | `bytes(0, index .. index + 3, value)`, chained by the token `payload` |
-//! | `io.word` | 1 for a word | `bytes(stream, index .. index + 4, value)` for a token `word` |
+//! | `io.word` | 1 for a word | `bytes(stream, index .. index + 4, value)` with a token `word` |
 //! | `io.span` | 1 for a group | `count(offset, length, nonzero)`, and `span`, a bus of this chip alone |
-//! | `io.item` | 1 for an item | `item(offset, next, is_list, length, canonical, hi, lo)` |
+//! | `io.item` | 1 for an item | three facts `item(code, offset, size, length, hi, lo)` |
 //!
 //! A group is 8 bytes of a stream as a big-endian integer. The payload is stream 0.
 //!
-//! # `io.payload`
-//!
-//! Consumes `payload(index)`, makes `payload(index + 3)` and provides the three groups from `index` on. The cpu makes
-//! the first token and consumes the last, so the rows form one chain and each group of the payload has one
-//! provider. Five limbs make a group: four of 13 bits and one of 12, which is looked up doubled as well.
-//!
 //! # `io.word`
 //!
-//! Consumes `word(stream, index, hi, lo)` and provides four groups `g_i` with `hi = g_0 2^64 + g_1` and
-//! `lo = g_2 2^64 + g_3`. The groups are ranged like the payload's, so a word outside 256 bits has no row.
+//! Makes `word(stream, index, hi, lo)` and provides four groups `g_i` with `hi = g_0 2^64 + g_1` and
+//! `lo = g_2 2^64 + g_3`. The cpu takes one token for each word that it writes, the payload's among them, so each group has one
+//! provider. Five limbs make a group: four of 13 bits and one of 12, which is looked up doubled as well; so a word outside 256 bits
+//! has no row.
 //!
 //! # `io.span`
 //!
@@ -53,8 +48,14 @@
 //! | long list | `f8..fa` | 1 to 3 | no leading zero, length above 55 |
 //!
 //! The last 16 bytes of a word come from a second span, so no value exceeds 128 bits and none wraps in the field.
-//! Other header bytes have no class, hence no fact. `canonical` is 0 for strings of more than 32 bytes, whose
-//! content is not read.
+//! Other header bytes have no class, hence no fact. `canonical` says that it is a string and the canonical form of an integer below
+//! 2^256; it is 0 for strings of more than 32 bytes, whose content is not read. The facts are
+//!
+//! | code | length | hi, lo | asked for with |
+//! |---|---|---|---|
+//! | `canonical` | 0 | value | 1 |
+//! | `2 + is_list` | length | value | 2 |
+//! | `4 + is_list` | 0 | 0, length | 4 or 5 |
 //!
 //! # Rows
 //!
@@ -78,7 +79,7 @@ mod tests;
 
 use crate::{buses::Buses, framework::MachineBuilder};
 
-pub use groups::{GROUP_BYTES, GroupKinds, Word, groups_of};
+pub use groups::{GROUP_BYTES, GroupKinds, WORD_GROUPS, Word, groups_of};
 pub use item::ItemKind;
 pub use reads::Reads;
 pub use rlp::{Item, ItemError, read};

@@ -99,7 +99,7 @@ impl Reads {
 }
 
 impl IoChip {
-    /// Appends the rows that prove what was read. The payload's own rows are [`super::GroupKinds::trace_payload`]'s.
+    /// Appends the rows that prove what was read. The payload's own rows are [`super::GroupKinds::trace_words`]'s.
     pub fn trace_reads(&self, trace: &mut Trace<'_>, reads: &Reads) {
         let facts = trace_parts(&self.span, trace, reads);
         for item in reads.items.values() {
@@ -175,9 +175,9 @@ impl ItemKind {
             .set(c.low_nonzero, low.nonzero)
             .set(c.low_head, low.head)
             .set(c.low_value, low.value)
-            .set(c.next, item.next)
+            .set(c.size, item.next - item.offset)
             .set(c.length, item.length)
-            .set(c.canonical, u64::from(item.canonical))
+            .set(c.canonical, u64::from(item.canonical && !item.is_list))
             .set(c.hi, hi)
             .set(c.lo, lo);
     }

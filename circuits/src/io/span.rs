@@ -63,9 +63,9 @@ impl Columns {
             scaled: k.lookups("scaled", 0, range, GROUP_BYTES),
             less: k.lookups("less", 0, range, GROUP_BYTES),
             mask: (0..GROUP_BYTES)
-                .map(|i| k.boolean(&format!("mask.{i}"), 0))
+                .map(|i| k.bit(&format!("mask.{i}"), 0))
                 .collect(),
-            first: k.boolean("first", 0),
+            first: k.bit("first", 0),
             group: k.cell("group", 0),
             start: k.cell("start", 0),
             position: k.cell("position", 0),
@@ -76,7 +76,7 @@ impl Columns {
             aligned: k.cell("aligned", 0),
             value: k.cell("value", 0),
             value_before: k.cell("value_before", 0),
-            second: k.boolean("second", 0),
+            second: k.bit("second", 0),
         }
     }
 }

@@ -5,10 +5,7 @@ use crate::{
     Fr,
     arith::{self, ArithChip},
     framework::{
-        Cell, Expr, KindId, Machine, MachineBuilder, checker,
-        mutate::mutate,
-        pow2,
-        table::{LEAD_IN, Table},
+        Cell, Expr, KindId, Machine, MachineBuilder, checker, mutate::mutate, pow2, table::Table,
         trace::Trace,
     },
     testing::*,
@@ -29,9 +26,7 @@ struct Rig {
     machine: Arc<Machine>,
     start: KindId,
     chip: IoChip,
-    /// Makes and consumes a payload token.
-    chain: (KindId, Cell, Cell),
-    /// Makes a word token.
+    /// Consumes a word token.
     write: (KindId, Vec<Cell>),
     /// Require one fact each.
     bytes: (KindId, Vec<Cell>),
@@ -46,14 +41,9 @@ fn rig() -> Rig {
         let chip = define(b, buses);
         let other = arith::define(b, buses);
         let exprs = |cells: &[Cell]| cells.iter().map(Expr::from).collect::<Vec<_>>();
-        let mut k = b.kind("test.chain", 1);
-        let (from, to) = (k.cell("from", 0), k.cell("to", 0));
-        k.send(buses.payload, 1, vec![from.expr()]);
-        k.receive(buses.payload, 1, vec![to.expr()]);
-        let chain = (k.finish(), from, to);
         let mut k = b.kind("test.write", 1);
         let cells = k.cells("word", 0, 4);
-        k.send(buses.word, 1, exprs(&cells));
+        k.receive(buses.word, 1, exprs(&cells));
         let write = (k.finish(), cells);
         let mut ask = |name: &str, bus, n| {
             let mut k = b.kind(name, 1);
@@ -62,17 +52,16 @@ fn rig() -> Rig {
             (k.finish(), cells)
         };
         let bytes = ask("test.bytes", buses.bytes, 3);
-        let item = ask("test.item", buses.item, 7);
+        let item = ask("test.item", buses.item, 6);
         let count = ask("test.count", buses.count, 3);
-        let arith = ask("test.arith", buses.arith, 9);
-        (chip, other, (chain, write, bytes, item, count, arith))
+        let arith = ask("test.arith", buses.arith, 8);
+        (chip, other, (write, bytes, item, count, arith))
     });
-    let (chain, write, bytes, item, count, arith) = kinds;
+    let (write, bytes, item, count, arith) = kinds;
     Rig {
         machine,
         start,
         chip,
-        chain,
         write,
         bytes,
         item,
@@ -83,23 +72,39 @@ fn rig() -> Rig {
 }
 
 impl Rig {
-    /// A start row, the payload with its token chain, and every group of it asked for once.
+    /// A start row, and the payload from group `first` on with every group of it asked for once.
     fn payload(&self, first: u64, bytes: &[u8]) -> Trace<'_> {
         let mut t = Trace::new(&self.machine);
         t.push(self.start);
-        let end = GroupKinds::payload_end(first, bytes.len());
-        let (kind, from, to) = self.chain;
-        t.push(kind).set(from, first).set(to, end);
-        self.chip.groups.trace_payload(&mut t, first, bytes);
-        let groups = groups_of(bytes).chain(std::iter::repeat(0));
-        for (index, value) in (first..end).zip(groups) {
-            t.push(self.bytes.0)
-                .set_all(&self.bytes.1, [0, index, value]);
+        for (i, part) in (0u64..).zip(bytes.chunks(32)) {
+            let mut value = [0; 32];
+            value[..part.len()].copy_from_slice(part);
+            let word = Word {
+                stream: 0,
+                index: first + 4 * i,
+                value: U256::from_be_bytes(value),
+            };
+            self.word(&mut t, word);
         }
         t
     }
-    fn ask_item(&self, t: &mut Trace<'_>, fact: [Fr; 7]) {
-        t.push(self.item.0).set_all(&self.item.1, fact);
+    /// A word, its token, and its four groups asked for once.
+    fn word(&self, t: &mut Trace<'_>, word: Word) {
+        let (hi, lo) = split_word(word.value);
+        let token = [Fr::from(word.stream), Fr::from(word.index), hi, lo];
+        t.push(self.write.0).set_all(&self.write.1, token);
+        let bytes: [u8; 32] = word.value.to_be_bytes();
+        for (i, value) in (0..).zip(groups_of(&bytes)) {
+            t.push(self.bytes.0)
+                .set_all(&self.bytes.1, [word.stream, word.index + i, value]);
+        }
+        self.chip.groups.trace_words(t, [word]);
+    }
+    /// Asks for each of the facts about an item.
+    fn ask_item(&self, t: &mut Trace<'_>, item: &Item) {
+        for fact in facts(item) {
+            t.push(self.item.0).set_all(&self.item.1, fact);
+        }
     }
     fn ask_count(&self, t: &mut Trace<'_>, fact: [u64; 3]) {
         t.push(self.count.0).set_all(&self.count.1, fact);
@@ -110,7 +115,7 @@ impl Rig {
         let mut reads = Reads::new(payload.to_vec());
         for offset in items {
             let item = reads.item(*offset).unwrap();
-            self.ask_item(&mut t, fact(&item));
+            self.ask_item(&mut t, &item);
         }
         for (offset, length) in counts {
             let n = reads.count(*offset, *length).unwrap();
@@ -121,18 +126,18 @@ impl Rig {
     }
 }
 
-/// The fact of an item.
-fn fact(item: &Item) -> [Fr; 7] {
+/// The facts about an item: the integer if it is one, content, length.
+fn facts(item: &Item) -> Vec<[Fr; 6]> {
     let (hi, lo) = split_word(item.value);
-    [
-        Fr::from(item.offset),
-        Fr::from(item.next),
-        Fr::from(u64::from(item.is_list)),
-        Fr::from(item.length),
-        Fr::from(u64::from(item.canonical)),
-        hi,
-        lo,
-    ]
+    let [offset, size, length] = [item.offset, item.next - item.offset, item.length].map(Fr::from);
+    let list = u64::from(item.is_list);
+    let mut facts = vec![];
+    if item.canonical && !item.is_list {
+        facts.push([Fr::ONE, offset, size, Fr::ZERO, hi, lo]);
+    }
+    facts.push([Fr::from(2 + list), offset, size, length, hi, lo]);
+    facts.push([Fr::from(4 + list), offset, size, Fr::ZERO, Fr::ZERO, length]);
+    facts
 }
 
 /// Panics unless exactly one relation stands against this forgery, the one named.

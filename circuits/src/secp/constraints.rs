@@ -330,16 +330,16 @@ pub(super) fn signature(k: &mut KindBuilder<'_>, c: &Signature, inner: &Inner, e
         k.receive(inner.word, 1, values);
     }
     let halves = [c.z_half, c.r_half, c.s_half].concat();
-    let q = [c.qx_half, c.qy_half].concat();
-    k.provide(
-        ecdsa,
-        2,
-        lin_cells(&halves)
-            .chain([c.parity.expr()])
-            .chain(lin_cells(&q))
-            .chain([Expr::one()])
-            .collect(),
-    );
+    for (code, q) in [(0, &c.qx_half), (2, &c.qy_half)] {
+        k.provide(
+            ecdsa,
+            2,
+            lin_cells(&halves)
+                .chain([c.parity + code])
+                .chain(lin_cells(q))
+                .collect(),
+        );
+    }
 }
 
 fn lin_cells(cells: &[Cell]) -> impl Iterator<Item = Expr> + '_ {

@@ -1,6 +1,7 @@
 //! The chip `secp`: recovery of an ECDSA public key on secp256k1.
 //!
-//! It provides the fact `ecdsa` `(z, r, s, parity, qx, qy, ok = 1)`, words as (high, low) halves of 128 bits: `1 <= r, s < n`;
+//! It provides the fact `ecdsa` twice, `(z, r, s, parity, qx)` and `(z, r, s, parity + 2, qy)`, words as (high, low) halves
+//! of 128 bits: `1 <= r, s < n`;
 //! `R` is the point of the curve with x = `r` whose y, below p, has this parity; `Q = (s R - z G) / r` is not the point at
 //! infinity and its coordinates are below p. `z` is any 256-bit value. So the key is unique.
 //!

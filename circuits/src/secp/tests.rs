@@ -27,8 +27,13 @@ struct Small {
 static SMALL: LazyLock<Small> = LazyLock::new(|| {
     let (machine, start, (ask, fact, chip)) = machine_with(|b, buses| {
         let mut k = b.kind("test.ask", 1);
-        let fact = k.cells("fact", 0, 12);
-        k.require(buses.ecdsa, 1, fact.iter().map(|c| c.expr()).collect());
+        let fact = k.cells("fact", 0, 11);
+        for (code, q) in [(0, &fact[7..9]), (2, &fact[9..])] {
+            let question = fact[..6].iter().map(|c| c.expr());
+            let answer = q.iter().map(|c| c.expr());
+            let values = question.chain([fact[6] + code]).chain(answer);
+            k.require(buses.ecdsa, 1, values.collect());
+        }
         (k.finish(), fact, define(b, buses))
     });
     Small {
@@ -40,7 +45,7 @@ static SMALL: LazyLock<Small> = LazyLock::new(|| {
     }
 });
 
-/// The twelve values that a neighbour asks for.
+/// What a neighbour asks for: question, parity, both coordinates.
 fn fact_of(sig: &Signature, key: &PublicKey) -> Vec<Fr> {
     [half(sig.z), half(sig.r), half(sig.s)]
         .concat()
@@ -48,7 +53,6 @@ fn fact_of(sig: &Signature, key: &PublicKey) -> Vec<Fr> {
         .chain([Fr::from(u64::from(sig.odd))])
         .chain(half(key.x))
         .chain(half(key.y))
-        .chain([Fr::ONE])
         .collect()
 }
 

@@ -154,10 +154,10 @@ pub struct RecordCells {
     pub(super) is_account: Cell,
     /// The account's address.
     pub(super) address: Cell,
-    /// Fields of the token made, after the address. Account: nonce, balance halves, code, 0, 0. Slot: slot halves,
-    /// value halves, value halves.
-    pub(super) before: [Cell; 6],
-    /// Fields of the token consumed, after the address.
+    /// Values 1 to 7 of the token made. Account: nonce, balance halves, code, 0, 0, 0. Slot: 0, value halves, slot halves,
+    /// value halves.
+    pub(super) before: [Cell; 7],
+    /// Values 1 to 8 of the token consumed.
     pub(super) after: [Cell; 8],
     /// Whether the key has a leaf before.
     pub(super) present_before: Cell,
@@ -209,7 +209,8 @@ impl RecordCells {
         Self {
             is_account: k.boolean("is account", 0),
             address: k.cell("address", 0),
-            before: [0, 1, 2, 3, 4, 5].map(|i| k.cell(&format!("before.{i}"), 0)),
+            before: [0, 1, 2, 3, 4, 5, 6]
+                .map(|i| k.cell(&format!("before.{i}"), usize::from(i == 6))),
             after: [0, 1, 2, 3, 4, 5, 6, 7].map(|i| k.cell(&format!("after.{i}"), 0)),
             present_before,
             present_after,

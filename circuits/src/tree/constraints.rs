@@ -95,17 +95,17 @@ fn require_first(
     d: &Digest,
 ) {
     let [one, two, three] = inputs;
-    let iv = tag.iv(3).into();
+    let iv = tag.iv(3);
     k.require(
         buses.permute,
         on,
         vec![
             one,
             two,
-            iv,
+            iv.into(),
             d.first - three,
             d.second.expr(),
-            d.capacity.expr(),
+            d.capacity - Expr::from(iv),
         ],
     );
 }
@@ -119,10 +119,10 @@ fn record(
     let mut k = b.kind("tree.record", 2);
     let c = RecordCells::declare(&mut k, range);
     let (account, slot) = (c.is_account.expr(), c.is_account.expr().not());
-    let [x1, x2, x3, x4, x5, x6] = c.before;
-    let [y1, y2, y3, y4, y5, y6, y7, y8] = c.after;
+    let [x1, x2, x3, x4, x5, x6, x7] = c.before;
+    let [y1, y2, y3, y4, y5, ..] = c.after;
 
-    // The key: H(KeyAccount, [address]) or H(KeyStorage, [address, x1, x2]).
+    // The key: H(KeyAccount, [address]) or H(KeyStorage, [address, x4, x5]).
     let key = &c.key;
     k.constrain("account key 0", &account * (key.first - c.address));
     k.constrain("account key 1", &account * key.second);
@@ -130,7 +130,7 @@ fn record(
         "account key 2",
         &account * (key.capacity - Tag::KeyAccount.iv(1)),
     );
-    let inputs = [c.address.expr(), x1.expr(), x2.expr()];
+    let inputs = [c.address.expr(), x4.expr(), x5.expr()];
     require_first(&mut k, buses, slot.clone(), Tag::KeyStorage, inputs, key);
     require_digest(&mut k, buses, key);
 
@@ -139,8 +139,8 @@ fn record(
         ("before", &c.value_before, [x1, x2, x3, x4]),
         ("after", &c.value_after, [y1, y2, y3, y4]),
     ] {
-        k.constrain(&format!("slot {name} 0"), &slot * (d.first - f3));
-        k.constrain(&format!("slot {name} 1"), &slot * (d.second - f4));
+        k.constrain(&format!("slot {name} 0"), &slot * (d.first - f2));
+        k.constrain(&format!("slot {name} 1"), &slot * (d.second - f3));
         k.constrain(
             &format!("slot {name} 2"),
             &slot * (d.capacity - Tag::Storage.iv(2)),
@@ -157,7 +157,7 @@ fn record(
         c.balance_top,
         c.balance[c.balance.len() - 1] * shift,
     );
-    k.equal("nonce limbs", sum(&c.nonce), &account * x1);
+    k.equal("nonce limbs", sum(&c.nonce), x1);
 
     // A record is empty exactly if its value is that of an empty one, and then it has no leaf.
     let (empty_slot, empty_account) = empty_values();
@@ -192,28 +192,21 @@ fn record(
     }
 
     // Tokens.
-    k.constrain("fifth field", x5 - &slot * x3);
-    k.constrain("sixth field", x6 - &slot * x4);
-    k.constrain("slot high half stays", &slot * (y1 - x1));
-    k.constrain("slot low half stays", &slot * (y2 - x2));
-    let made = [c.address, x1, x2, x3, x4, x5, x6].map(Expr::from);
-    k.select(
-        &[
-            (account.clone(), buses.account, true),
-            (slot.clone(), buses.storage, true),
-        ],
-        made.into_iter()
-            .chain([Expr::zero(), Expr::zero()])
-            .collect(),
-    );
-    let consumed = [c.address, y1, y2, y3, y4, y5, y6, y7, y8].map(Expr::from);
-    k.select(
-        &[
-            (account, buses.account, false),
-            (slot, buses.storage, false),
-        ],
-        consumed.to_vec(),
-    );
+    k.constrain("a slot is not touched", &slot * x1);
+    k.constrain("an account is not touched", &account * x5);
+    k.constrain("original high half", x6 - &slot * x2);
+    k.constrain("original low half", x7 - &slot * x3);
+    k.constrain("slot high half stays", &slot * (y4 - x4));
+    k.constrain("slot low half stays", &slot * (y5 - x5));
+    let both = [buses.account, buses.storage];
+    let [one, other] = both.map(|b| Fr::from(b.number()));
+    let bus = account * one + slot * other;
+    let made = [c.address, x1, x2, x3, x4, x5, x6, x7].map(Expr::from);
+    let made = made.into_iter().chain([Expr::zero()]).collect();
+    k.switched(bus.clone(), 1, &both, made);
+    let taken = std::iter::once(c.address).chain(c.after);
+    let taken = taken.map(Expr::from).collect();
+    k.switched(bus, -Expr::one(), &both, taken);
 
     k.equal("rest", c.rest_value, c.rest.value());
     k.equal("rest high", c.rest_high, c.rest.high());

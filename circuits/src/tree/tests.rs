@@ -59,7 +59,7 @@ fn rig() -> Rig {
                 (k.finish(), cells)
             };
             let ends = pair("test.ends", buses.tree, 3, true);
-            let account = pair("test.account", buses.account, 8, false);
+            let account = pair("test.account", buses.account, 9, false);
             let storage = pair("test.storage", buses.storage, 9, false);
             let mut k = b.kind("test.oracle", 1);
             let cells = k.cells("v", 0, 4);

@@ -31,7 +31,7 @@ pub enum Record {
         /// Nonce, balance halves, code commitment.
         before: [Fr; 4],
         /// The `account` token that the run consumes.
-        last: [Fr; 8],
+        last: [Fr; 9],
     },
     /// A storage slot.
     Storage {
@@ -53,10 +53,12 @@ impl Record {
     pub fn account(address: Address, before: &Account, after: &Account, marks: [u64; 3]) -> Self {
         let [nonce, high, low, code] = account_fields(after);
         let [touched, created, time] = marks.map(Fr::from);
-        let address = field::from_address(address);
+        let (address, zero) = (field::from_address(address), Fr::ZERO);
         Self::Account {
             before: account_fields(before),
-            last: [address, nonce, high, low, code, touched, created, time],
+            last: [
+                address, nonce, high, low, code, touched, created, zero, time,
+            ],
         }
     }
 
@@ -75,21 +77,22 @@ impl Record {
         let address = field::from_address(address);
         Self::Storage {
             before: halves(before),
-            last: [address, s1, s2, v1, v2, o1, o2, touched, time],
+            last: [address, touched, v1, v2, s1, s2, o1, o2, time],
         }
     }
 
     /// The `account` or `storage` token that the run makes at time 0.
-    pub fn first(&self) -> Vec<Fr> {
+    pub fn first(&self) -> [Fr; 9] {
+        let zero = Fr::ZERO;
         match *self {
             Self::Account {
                 before: [n, h, l, c],
                 last,
-            } => vec![last[0], n, h, l, c, Fr::ZERO, Fr::ZERO, Fr::ZERO],
+            } => [last[0], n, h, l, c, zero, zero, zero, zero],
             Self::Storage {
                 before: [h, l],
-                last: [a, s1, s2, ..],
-            } => vec![a, s1, s2, h, l, h, l, Fr::ZERO, Fr::ZERO],
+                last: [a, _, _, _, s1, s2, ..],
+            } => [a, zero, h, l, s1, s2, h, l, zero],
         }
     }
 
@@ -109,7 +112,7 @@ impl Record {
                 )
             }
             Self::Storage {
-                last: [a, s1, s2, h, l, ..],
+                last: [a, _, h, l, s1, s2, ..],
                 ..
             } => (
                 hash::hash(Tag::KeyStorage, &[a, s1, s2]),
@@ -403,13 +406,13 @@ impl TreeChip {
                 let mut value = |f: &[Fr]| hashed(Tag::Account, &[f[1] * shift + f[2], f[3], f[4]]);
                 let (before, after) = (value(&made), value(last));
                 let key = hashed(Tag::KeyAccount, &last[..1]);
-                (true, &last[..], key, before, after)
+                (true, last, key, before, after)
             }
             Record::Storage { last, .. } => {
-                let mut value = |f: &[Fr]| hashed(Tag::Storage, &f[3..5]);
+                let mut value = |f: &[Fr]| hashed(Tag::Storage, &f[2..4]);
                 let (before, after) = (value(&made), value(last));
-                let key = hashed(Tag::KeyStorage, &last[..3]);
-                (false, &last[..], key, before, after)
+                let key = hashed(Tag::KeyStorage, &[last[0], last[4], last[5]]);
+                (false, last, key, before, after)
             }
         };
         let (empty_slot, empty_account) = empty_values();
@@ -422,7 +425,7 @@ impl TreeChip {
         let mut row = trace.push(self.record);
         row.set(c.is_account, flag(is_account))
             .set(c.address, last[0])
-            .set_all(&c.before, made[1..7].iter().copied())
+            .set_all(&c.before, made[1..8].iter().copied())
             .set_all(&c.after, last[1..].iter().copied())
             .set(c.present_before, flag(step.access.old.is_some()))
             .set(c.present_after, flag(step.access.new.is_some()))

@@ -70,21 +70,24 @@ impl<'a> Records<'a> {
         }
     }
 
+    /// An account as it is now.
+    pub(crate) fn peek(&self, address: Address) -> Result<RecordUse, String> {
+        let begin = || {
+            let known = self.input.accounts.get(&address);
+            let record = *known.ok_or_else(|| format!("the witness lacks account {address}"))?;
+            Ok(RecordUse {
+                record,
+                touched: 0,
+                created: 0,
+                time: 0,
+            })
+        };
+        self.accounts.get(&address).copied().map_or_else(begin, Ok)
+    }
+
     pub(crate) fn account(&mut self, address: Address) -> Result<&mut RecordUse, String> {
-        match self.accounts.entry(address) {
-            Entry::Occupied(e) => Ok(e.into_mut()),
-            Entry::Vacant(e) => {
-                let known = self.input.accounts.get(&address);
-                let record =
-                    *known.ok_or_else(|| format!("the witness lacks account {address}"))?;
-                Ok(e.insert(RecordUse {
-                    record,
-                    touched: 0,
-                    created: 0,
-                    time: 0,
-                }))
-            }
-        }
+        let now = self.peek(address)?;
+        Ok(self.accounts.entry(address).or_insert(now))
     }
 
     pub(crate) fn slot(&mut self, address: Address, slot: U256) -> Result<&mut SlotUse, String> {

@@ -9,7 +9,6 @@ use super::{
 use crate::cpu::asm::{Asm, Label};
 use alloy_primitives::U256;
 use protocol::{
-    field,
     history::{HISTORY_ADDRESS, HISTORY_WINDOW},
     rules::{BASE_FEE_CHANGE_DENOMINATOR, ELASTICITY},
 };
@@ -30,7 +29,7 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars, next: Label,
             v.word(s.number) == U256::from(c.block) && v.word(s.left) == U256::from(c.left)
         })
     });
-    p.jump_zero(Some(s.left), close);
+    p.jump_zero(s.left, close);
     transaction::assemble(p, v, tx);
     p.note("transaction done");
     p.sub(Some(s.left), Some(s.left), 1);
@@ -80,7 +79,7 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars, next: Label,
 fn parent(p: &mut Asm, v: &Vars) {
     let (s, t) = (v.s, v.t);
     let (load, ready) = (p.label(), p.label());
-    p.jump_zero(Some(s.have_parent), load);
+    p.jump_zero(s.have_parent, load);
     p.jump(ready);
     p.place(load);
     p.note("header of the parent, opened against the tip hash");
@@ -137,7 +136,7 @@ fn open(p: &mut Asm, v: &Vars) {
     p.group(s.base_fee, s.group);
     p.note("coinbase: three groups, the first below 2^32");
     p.group(s.coinbase, s.group);
-    p.group_up(s.coinbase, s.group);
+    p.group_shift(s.coinbase, s.group);
     p.group_shift(s.coinbase, s.group);
     p.high(t[0], s.coinbase);
     p.less(Some(t[0]), 1 << 32);
@@ -187,7 +186,7 @@ fn base_fee(p: &mut Asm, v: &Vars) {
     p.sub(Some(delta), Some(s.parent_gas_used), target);
     divide(p);
     let (positive, one) = (p.label(), p.label());
-    p.jump_zero(Some(quotient), one);
+    p.jump_zero(quotient, one);
     p.jump(positive);
     p.place(one);
     p.set(quotient, 1);
@@ -218,5 +217,5 @@ fn history(p: &mut Asm, v: &Vars) {
     p.mul_add(slot, quotient, Some(window), 0);
     p.sub(Some(slot), Some(parent), slot);
     p.less(Some(slot), HISTORY_WINDOW);
-    p.set_storage(field::from_address(HISTORY_ADDRESS), slot, s.tip);
+    p.set_storage(HISTORY_ADDRESS, slot, s.tip);
 }

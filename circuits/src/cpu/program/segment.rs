@@ -87,7 +87,7 @@ pub struct SegmentVars {
 impl SegmentVars {
     pub(super) fn declare(p: &mut Asm) -> Self {
         Self {
-            public: p.var("public input"),
+            public: p.public(),
             chain_id: p.var("chain id"),
             batch_hash: p.var("batch hash"),
             from: p.var("boundary hash before"),
@@ -189,7 +189,7 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) -> Label {
     let (s, t) = (v.s, v.t);
     before(p, v);
     let (first, blocks, next, cut, after) = (p.label(), p.label(), p.label(), p.label(), p.label());
-    p.jump_zero(Some(s.open), first);
+    p.jump_zero(s.open, first);
     p.jump(next);
 
     p.place(first);
@@ -219,14 +219,10 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) -> Label {
     public_input(p, v)
 }
 
-/// The boundary state before: at a batch's start all words of an open block are 0, as they were allocated.
+/// The boundary state before: at a batch's start all words of an open block are 0, as they begin.
 fn before(p: &mut Asm, v: &Vars) {
     let (s, t) = (v.s, v.t);
-    p.note("public input; scratch words");
-    p.public(s.public);
-    for x in p.vars().into_iter().filter(|x| *x != s.public) {
-        p.allocate(x);
-    }
+    p.note("constants");
     p.constant(s.modulus, crate::witness::field_modulus());
     p.constant(s.half_order, SECP256K1_HALF_ORDER);
 
@@ -294,6 +290,7 @@ fn public_input(p: &mut Asm, v: &Vars) -> Label {
     p.try_hint(s.root, |v| v.final_root());
     p.less(Some(s.root), s.modulus);
     p.tree(s.root, true);
+    p.note("the payload that was read");
     p.payload_end();
     let complete = p.label();
     p.place(complete);
@@ -311,10 +308,6 @@ fn public_input(p: &mut Asm, v: &Vars) -> Label {
     ];
     record(p, t[4], &words, [t[0], t[1], t[2]]);
     p.equal(Some(t[4]), s.public);
-    p.note("scratch words are given back");
-    for x in p.vars() {
-        p.free(x);
-    }
     p.halt();
     complete
 }

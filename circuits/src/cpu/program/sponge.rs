@@ -19,9 +19,9 @@ use protocol::{
     statement::{SPONGE_ELEMENTS, SPONGE_GROUPS},
 };
 
-/// Stream of the state that the hash goes on from: the payload's, which is 0, plus 2. No clock is even.
+/// Stream of the state that the hash goes on from: the payload's, which is 0, plus 2. No stamp is even.
 const STATE_BEFORE: u64 = 2;
-/// Stream of the state that the hash ends in. Clocks are 1 modulo 4.
+/// Stream of the state that the hash ends in. Stamps are 1 modulo 4.
 const STATE_AFTER: u64 = 3;
 /// Bytes of a group.
 const BYTES: u64 = 8;
@@ -78,7 +78,7 @@ fn commitment(p: &mut Asm, v: &Vars) {
     let next = |p: &mut Asm, d: Var| {
         let none = p.label();
         p.set(d, 0);
-        p.jump_zero(Some(rest), none);
+        p.jump_zero(rest, none);
         p.group(d, at);
         p.sub(Some(rest), Some(rest), 1);
         p.place(none);
@@ -90,7 +90,7 @@ fn commitment(p: &mut Asm, v: &Vars) {
     p.absorb(low, rate, capacity);
     next(p, high);
     p.sub(Some(n), Some(n), 1);
-    p.jump_zero(Some(n), done);
+    p.jump_zero(n, done);
     p.jump(again);
     p.place(done);
     p.note("sixteen groups at most, or a block would be full");
@@ -112,7 +112,7 @@ pub(super) fn open(p: &mut Asm, v: &Vars) {
     commitment(p, v);
     let done = p.label();
     p.note("without a whole block the hash begins anew");
-    p.jump_zero(Some(s.base), done);
+    p.jump_zero(s.base, done);
     write_state(p, v, STATE_BEFORE);
     p.set(t[0], 1);
     p.pair(s.stream, Some(t[0]), 0);
@@ -134,7 +134,7 @@ pub(super) fn absorb(p: &mut Asm, v: &Vars) {
     whole_blocks(p, v, base);
     p.sub(Some(length), Some(base), s.base);
     let (same, t) = (p.label(), v.t[0]);
-    p.jump_zero(Some(length), same);
+    p.jump_zero(length, same);
     p.note("state after the whole blocks; its last word has one group");
     p.set(bytes, BYTES);
     p.mul_add(length, length, Some(bytes), 0);

@@ -100,7 +100,7 @@ fn signature(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.note("EIP-2: s is at most half the order; r and s are in range by the recovery");
     p.sub(None, Some(g.half_order), x.s);
     let (even, done) = (p.label(), p.label());
-    p.jump_zero(Some(x.parity), even);
+    p.jump_zero(x.parity, even);
     p.equal(Some(x.parity), 1);
     p.recover(x.key, x.signing_hash, [x.r, x.s], 1);
     p.jump(done);
@@ -206,7 +206,7 @@ fn body(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.item_integer(x.value, x.at);
     let done = p.label();
     p.item_length(x.tokens, x.at, false);
-    p.jump_zero(Some(x.tokens), done);
+    p.jump_zero(x.tokens, done);
     p.sub(Some(t[2]), Some(x.at), x.tokens);
     p.count(t[2], t[2], x.tokens);
     p.set(t[3], NONZERO_BYTE_TOKENS - 1);
@@ -219,7 +219,7 @@ fn until(p: &mut Asm, at: Var, end: Var, t: Var, body: impl FnOnce(&mut Asm)) {
     let (again, done): (Label, Label) = (p.label(), p.label());
     p.place(again);
     p.sub(Some(t), Some(end), at);
-    p.jump_zero(Some(t), done);
+    p.jump_zero(t, done);
     body(p);
     p.jump(again);
     p.place(done);
@@ -289,10 +289,10 @@ fn receiver(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     let (small, done, above) = (p.label(), p.label(), p.label());
     p.note("the receiver is no precompile");
     p.high(t, x.to);
-    p.jump_zero(Some(t), small);
+    p.jump_zero(t, small);
     p.jump(done);
     p.place(small);
-    p.jump_zero(Some(x.to), done);
+    p.jump_zero(x.to, done);
     let to = x.to;
     p.jump_hint(above, move |v| v.word(to) > U256::from(P256_PRECOMPILE));
     p.set(t, LAST_NUMBERED_PRECOMPILE);
@@ -307,14 +307,12 @@ fn receiver(p: &mut Asm, v: &Vars, x: &TransactionVars) {
 
 /// Sender, receiver and coinbase. The base fee is burnt: nobody receives it.
 fn transfer(p: &mut Asm, v: &Vars, x: &TransactionVars) {
-    let (g, [t, balance, cost, price, ..]) = (v.s, v.t);
+    let (g, [t, balance, cost, nonce, code, price]) = (v.s, v.t);
     p.note("EIP-3607 and nonce");
-    p.no_code(t, x.sender);
-    p.equal(Some(t), 1);
-    p.nonce(t, x.sender);
-    p.equal(Some(t), x.nonce);
+    p.open_account(x.sender, [balance, nonce, code]);
+    p.no_code(code);
+    p.equal(Some(nonce), x.nonce);
     p.note("the balance covers gas limit x max fee + value");
-    p.balance(balance, x.sender);
     p.mul_add(cost, x.max_fee, Some(x.gas), x.value);
     p.sub(None, Some(balance), cost);
     p.note("priority fee: the lesser of the maximum and what the maximum fee leaves");
@@ -332,17 +330,17 @@ fn transfer(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.add(price, x.tip, g.base_fee);
     p.mul_add(cost, price, Some(x.used), x.value);
     p.sub(Some(balance), Some(balance), cost);
-    p.set_balance(x.sender, balance, true);
+    p.successor(nonce, nonce);
+    p.close_account(balance, nonce);
     p.note("value to the receiver, which has no code");
-    p.no_code(t, x.to);
-    p.equal(Some(t), 1);
-    p.balance(balance, x.to);
+    p.open_account(x.to, [balance, nonce, code]);
+    p.no_code(code);
     p.add(balance, balance, x.value);
-    p.set_balance(x.to, balance, false);
+    p.close_account(balance, nonce);
     p.note("priority fee to the coinbase");
-    p.balance(balance, g.coinbase);
+    p.open_account(g.coinbase, [balance, nonce, code]);
     p.mul_add(balance, x.tip, Some(x.used), balance);
-    p.set_balance(g.coinbase, balance, false);
+    p.close_account(balance, nonce);
 }
 
 /// Receipts chain: status 1, cumulative gas, no logs.

@@ -53,7 +53,7 @@ impl<'r> Forge<'r> {
         let low = low.then(|| self.span(item.offset + content, HALF + 1));
         let kind = &self.rig.chip.item;
         kind.push(&mut self.trace, item, header, first, fact, low);
-        self.rig.ask_item(&mut self.trace, super::fact(item));
+        self.rig.ask_item(&mut self.trace, item);
     }
     fn finish(self) -> Table {
         finish(self.trace)
@@ -208,6 +208,7 @@ fn a_header_byte_below_its_class_is_refused() {
     let changes = [(c.rest, minus), (c.slack, slack), (c.length, minus)];
     edit(&mut bad, rig.chip.item.kind, 0, &changes);
     edit(&mut bad, rig.item.0, 0, &[(rig.item.1[3], minus)]);
+    edit(&mut bad, rig.item.0, 1, &[(rig.item.1[5], minus)]);
     // The header byte's span is asked for now; it was not while the rest was 0.
     let span = rig.chip.span.kind;
     let asked = rig.machine.kinds[span.0].messages.iter();
@@ -314,7 +315,7 @@ fn the_first_content_byte_cannot_stay_unseen() {
         0,
         &[(c.lead, two), (c.canonical, two)],
     );
-    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[4], two)]);
+    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[0], two)]);
     only(&rig.machine, &bad, "the first content byte is seen");
 }
 
@@ -337,7 +338,7 @@ fn a_canonical_integer_cannot_be_made_to_look_otherwise() {
         0,
         &[(c.lead, zero), (c.canonical, zero)],
     );
-    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[4], zero)]);
+    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[0], zero)]);
     only(&rig.machine, &bad, "the second group follows a head alone");
 }
 
@@ -355,7 +356,9 @@ fn a_short_string_has_no_low_half_of_its_own() {
         0,
         &[(c.low_value, Fr::from(5)), (c.lo, lo)],
     );
-    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[6], lo)]);
+    for ask in [0, 1] {
+        edit(&mut bad, rig.item.0, ask, &[(rig.item.1[5], lo)]);
+    }
     only(&rig.machine, &bad, "only a word has a low span");
 }
 

@@ -1,4 +1,4 @@
-//! `io.payload` and `io.word`.
+//! `io.word`.
 
 use super::*;
 
@@ -18,18 +18,6 @@ fn payload() -> Vec<u8> {
 }
 
 impl Rig {
-    /// The word, its token, and its four groups asked for once.
-    fn word(&self, t: &mut Trace<'_>, word: Word) {
-        let (hi, lo) = split_word(word.value);
-        let token = [Fr::from(word.stream), Fr::from(word.index), hi, lo];
-        t.push(self.write.0).set_all(&self.write.1, token);
-        let bytes: [u8; 32] = word.value.to_be_bytes();
-        for (i, value) in (0..).zip(groups_of(&bytes)) {
-            t.push(self.bytes.0)
-                .set_all(&self.bytes.1, [word.stream, word.index + i, value]);
-        }
-        self.chip.groups.trace_words(t, [word]);
-    }
     fn both(&self) -> Table {
         let mut t = self.payload(5, &payload());
         self.word(&mut t, word());
@@ -42,10 +30,10 @@ impl Rig {
 #[test]
 fn payloads_of_all_lengths_are_provided() {
     let rig = rig();
-    for n in [0, 1, 7, 8, 9, 23, 24, 25, 47, 48, 50] {
+    for n in [0, 1, 7, 8, 9, 31, 32, 33, 50, 64] {
         let bytes = vec![0xff; n];
         let report = assert_holds(&rig.machine, &finish(rig.payload(3, &bytes)));
-        assert_eq!(report.active[rig.chip.groups.payload.0], n.div_ceil(24));
+        assert_eq!(report.active[rig.chip.groups.word.0], n.div_ceil(32));
     }
 }
 
@@ -80,16 +68,13 @@ fn a_limb_of_two_to_the_thirteen_is_refused() {
     let rig = rig();
     let table = rig.both();
     let g = &rig.chip.groups;
-    let kinds = [(g.payload, &g.payload_groups), (g.word, &g.word_groups)];
-    for (kind, cells) in kinds {
-        let row = table.heads_of(kind)[0];
-        for pair in cells.limbs.iter().flat_map(|l| l.windows(2)) {
-            let mut bad = table.clone();
-            // The same group, one unit of the upper limb written as 2^13 of the lower.
-            bad.set(row, pair[0], table.cell(row, pair[0]) + Fr::from(1 << 13));
-            bad.set(row, pair[1], table.cell(row, pair[1]) - Fr::ONE);
-            assert_fails(&rig.machine, &bad);
-        }
+    let row = table.heads_of(g.word)[0];
+    for pair in g.limbs.iter().flat_map(|l| l.windows(2)) {
+        let mut bad = table.clone();
+        // The same group, one unit of the upper limb written as 2^13 of the lower.
+        bad.set(row, pair[0], table.cell(row, pair[0]) + Fr::from(1 << 13));
+        bad.set(row, pair[1], table.cell(row, pair[1]) - Fr::ONE);
+        assert_fails(&rig.machine, &bad);
     }
 }
 
@@ -98,16 +83,12 @@ fn a_word_group_of_more_than_64_bits_is_refused_by_the_doubled_look_up() {
     let rig = rig();
     let mut bad = rig.both();
     let g = &rig.chip.groups;
-    let row = bad.heads_of(g.word)[0];
+    let row = *bad.heads_of(g.word).last().unwrap();
     // Move 2^64 from the upper group of a half to the lower: the token stays the same, the facts do not.
-    let (upper, lower) = (g.word_groups.limbs[2][0], g.word_groups.limbs[3][4]);
+    let (upper, lower) = (g.limbs[2][0], g.limbs[3][4]);
     bad.set(row, upper, bad.cell(row, upper) - Fr::ONE);
     bad.set(row, lower, bad.cell(row, lower) + Fr::from(1 << 12));
-    bad.set(
-        row,
-        g.word_groups.doubled[3],
-        bad.cell(row, lower) * Fr::from(2),
-    );
+    bad.set(row, g.doubled[3], bad.cell(row, lower) * Fr::from(2));
     let asks = bad.heads_of(rig.bytes.0);
     let [.., third, fourth] = asks[..] else {
         unreachable!()
@@ -120,36 +101,7 @@ fn a_word_group_of_more_than_64_bits_is_refused_by_the_doubled_look_up() {
 }
 
 #[test]
-fn the_payload_is_one_chain() {
-    let rig = rig();
-    let g = &rig.chip.groups;
-    let good = finish(rig.payload(5, &payload()));
-    let (first, second) = (LEAD_IN + 2, LEAD_IN + 3);
-    assert_eq!(good.heads_of(g.payload)[..2], [first, second]);
-
-    let mut repeated = good.clone();
-    repeated.set(second, g.payload_index, Fr::from(5));
-    assert_fails(&rig.machine, &repeated);
-
-    // A second provider of the same groups: its token comes from nowhere.
-    let mut t = rig.payload(5, &payload());
-    g.trace_payload(&mut t, 5, &[1; 24]);
-    assert_fails(&rig.machine, &finish(t));
-
-    // Rows that the cpu's chain does not reach.
-    let mut t = rig.payload(5, &payload());
-    g.trace_payload(&mut t, 14, &[1; 24]);
-    assert_fails(&rig.machine, &finish(t));
-
-    // The cpu ends the chain early.
-    let mut short = good.clone();
-    let (_, _, to) = rig.chain;
-    short.set(LEAD_IN + 1, to, Fr::from(11));
-    assert_fails(&rig.machine, &short);
-}
-
-#[test]
-fn a_word_nobody_wrote_is_refused() {
+fn a_word_nobody_takes_is_refused() {
     let rig = rig();
     let mut t = rig.payload(0, &[]);
     rig.chip.groups.trace_words(&mut t, [word()]);

@@ -116,7 +116,7 @@ fn items_of_all_shapes_at_all_positions_equal_those_of_alloy() {
     for offset in offsets {
         let want = reference(&payload[offset as usize..], offset).unwrap();
         assert_eq!(reads.item(offset), Ok(want));
-        rig.ask_item(&mut t, fact(&want));
+        rig.ask_item(&mut t, &want);
     }
     let before = t.rows();
     rig.chip.trace_reads(&mut t, &reads);

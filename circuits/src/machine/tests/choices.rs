@@ -2,15 +2,20 @@
 
 use super::{super::MainMachine, coverage, with_program};
 use crate::{
-    cpu::asm::{Choice, Program},
+    cpu::asm::{Choice, Program, Var},
     framework::{checker, table::Table},
-    witness::{SegmentInput, field_modulus},
+    io,
+    witness::{SegmentInput, field_modulus, halves, join},
 };
 use alloy_primitives::U256;
+use protocol::field;
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
+
+/// The part of the program that gives the payload's groups, and the scratch word that says which one is next.
+const GIVING: (&str, &str) = ("the payload that was read", "payload groups given");
 
 /// A name, and another value for the honest one.
 type Change = (&'static str, fn(U256) -> U256);
@@ -37,8 +42,15 @@ struct Seen {
     differed: Arc<AtomicBool>,
 }
 
-/// The choice with `change` on the occurrence `only`, or on all.
-fn altered(honest: &Choice, seen: &Seen, only: Option<usize>, change: fn(U256) -> U256) -> Choice {
+/// The choice with `change` on the occurrence `only`, or on all. `given` is there for the payload's groups, which are free
+/// where the program does not read them: only those change that it reads, and none is given beyond.
+fn altered(
+    honest: &Choice,
+    given: Option<Var>,
+    seen: &Seen,
+    only: Option<usize>,
+    change: fn(U256) -> U256,
+) -> Choice {
     let seen = seen.clone();
     let now = move |differs: bool| {
         let n = seen.asked.fetch_add(1, Ordering::Relaxed);
@@ -49,10 +61,25 @@ fn altered(honest: &Choice, seen: &Seen, only: Option<usize>, change: fn(U256) -
     match honest.clone() {
         Choice::Word(f) => Choice::Word(Arc::new(move |v| {
             let word = f(v)?;
-            let other = change(word);
+            let all = io::WORD_GROUPS as u64;
+            let read = given.map_or(all, |at| v.payload_left(at).min(all));
+            let kept = U256::MAX >> (64 * read);
+            let other = change(word) & !kept | word & kept;
             Ok(if now(word != other) { other } else { word })
         })),
-        Choice::Jump(f) => Choice::Jump(Arc::new(move |v| f(v) ^ now(true))),
+        Choice::Elements(f) => Choice::Elements(Arc::new(move |v| {
+            let (hi, lo) = f(v)?;
+            let other = [hi, lo].map(|x| {
+                let [hi, lo] = halves(change(field::to_word(&x)));
+                join(hi, lo)
+            });
+            let differs = [hi, lo] != other;
+            Ok(if now(differs) { other.into() } else { (hi, lo) })
+        })),
+        Choice::Jump(f) => Choice::Jump(Arc::new(move |v| match f(v) {
+            false if given.is_some() => false,
+            jumps => jumps ^ now(true),
+        })),
     }
 }
 
@@ -81,9 +108,12 @@ fn no_other_choice_has_a_proof() {
     let honest = &MainMachine::get().program;
     let (mut tried, mut untouched, mut survivors) = (0, vec![], vec![]);
     let inputs = coverage::inputs();
+    let next = honest.names.iter().position(|n| n == GIVING.1);
+    let next = Var(next.expect("the word is declared") as u16);
     for (upc, choice) in &honest.choices {
+        let given = (honest.part(*upc) == GIVING.0).then_some(next);
         let changes: &[Change] = match choice {
-            Choice::Word(_) => &OTHERS,
+            Choice::Word(_) | Choice::Elements(_) => &OTHERS,
             Choice::Jump(_) => &[("other way", |v| v)],
         };
         let mut touched = false;
@@ -91,7 +121,7 @@ fn no_other_choice_has_a_proof() {
             for only in [None, Some(0)] {
                 for (at, input) in &inputs {
                     let seen = Seen::default();
-                    let program = program_with(*upc, altered(choice, &seen, only, *change));
+                    let program = program_with(*upc, altered(choice, given, &seen, only, *change));
                     let (differed, survived) = survives(program, &seen, input);
                     if !differed {
                         continue;

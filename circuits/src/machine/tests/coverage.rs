@@ -162,7 +162,8 @@ struct Coverage {
     messages: BTreeMap<(usize, usize, usize), usize>,
     /// By kind and boolean cell: rows with 0, rows with 1.
     switches: BTreeMap<(usize, Cell), [usize; 2]>,
-    words: BTreeMap<u64, usize>,
+    /// By index of the instruction and of the next one.
+    words: BTreeMap<(u64, u64), usize>,
 }
 
 impl Coverage {
@@ -212,14 +213,12 @@ impl Coverage {
                 }
             }
         }
-        for (kind, upc) in [
-            (m.cpu.op, m.cpu.op_cells.common.upc),
-            (m.cpu.state, m.cpu.state_cells.common.upc),
-        ] {
-            for row in table.heads_of(kind) {
-                let at = field::to_word(&table.cell(row, upc)).to::<u64>();
-                *self.words.entry(at).or_default() += 1;
-            }
+        let (c, first) = (&m.cpu.op_cells, m.program.first_upc());
+        for row in table.heads_of(m.cpu.op) {
+            let [at, next] = [c.upc, c.next]
+                .map(|cell| field::to_word(&table.cell(row, cell)).to::<u64>())
+                .map(|at| at.saturating_sub(first));
+            *self.words.entry((at, next)).or_default() += 1;
         }
     }
 
@@ -253,10 +252,19 @@ impl Coverage {
                 }
             }
         }
-        let notes = &m.program.notes;
-        for upc in (0..m.program.words.len() as u64).filter(|u| !self.words.contains_key(u)) {
-            let part = notes.range(..=upc).next_back().map_or("", |n| n.1);
-            missing.push(format!("rom: word {upc} ({part})"));
+        for (at, word) in (0u64..).zip(&m.program.words) {
+            let next = if word.next.is_empty() {
+                &[0][..]
+            } else {
+                &word.next
+            };
+            for to in next
+                .iter()
+                .filter(|to| !self.words.contains_key(&(at, **to)))
+            {
+                let part = m.program.part(at);
+                missing.push(format!("rom: word {at} to {to} ({part})"));
+            }
         }
         missing
     }
@@ -302,7 +310,7 @@ fn everything_is_active() {
         coverage.add(m, &filled.table);
     }
     println!(
-        "{} kinds, {} constraints, {} messages by bus, {} switches, {} of {} ROM words",
+        "{} kinds, {} constraints, {} messages by bus, {} switches, {} ROM entries of {} words",
         coverage.kinds.len(),
         coverage.constraints.values().filter(|n| **n > 0).count(),
         coverage.messages.len(),

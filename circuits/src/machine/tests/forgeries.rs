@@ -4,7 +4,7 @@
 use super::super::MainMachine;
 use crate::{
     Fr,
-    cpu::isa::{Op, StateOp},
+    cpu::isa::{Op, Service},
     framework::{
         Cell, KindId, checker,
         table::{LEAD_IN, Table},
@@ -13,6 +13,7 @@ use crate::{
     sample::Chain,
 };
 use ff::Field;
+use protocol::field;
 
 /// The logical rows of a table, to be cut and spliced.
 #[derive(Clone)]
@@ -70,22 +71,31 @@ impl Rows {
         let old = self.get(i, cell);
         self.set(i, cell, old + Fr::from(v));
     }
-    /// Rows that execute an `op` word.
+    /// Rows of a kind.
+    fn of(&self, kind: KindId) -> Vec<usize> {
+        (0..self.rows.len())
+            .filter(|i| self.rows[*i].0 == kind)
+            .collect()
+    }
+    /// Rows with a control.
     fn ops(&self, op: Op) -> Vec<usize> {
         let cpu = &MainMachine::get().cpu;
-        let on =
-            |i: &usize| self.rows[*i].0 == cpu.op && self.get(*i, cpu.op_cells.on(op)) == Fr::ONE;
-        (0..self.rows.len()).filter(on).collect()
+        let mut rows = self.of(cpu.op);
+        rows.retain(|i| self.get(*i, cpu.op_cells.on(op)) == Fr::ONE);
+        rows
     }
-    /// Rows that execute a `state` word.
-    fn states(&self, op: StateOp) -> Vec<usize> {
-        let cpu = &MainMachine::get().cpu;
-        let on = |i: &usize| {
-            self.rows[*i].0 == cpu.state && self.get(*i, cpu.state_cells.on(op)) == Fr::ONE
-        };
-        (0..self.rows.len()).filter(on).collect()
+    /// Rows that ask for a service.
+    fn served(&self, service: Service) -> Vec<usize> {
+        let m = MainMachine::get();
+        let c = &m.cpu.op_cells;
+        let mut rows = self.of(m.cpu.op);
+        rows.retain(|i| {
+            let at = field::to_word(&self.get(*i, c.upc)).to::<u64>() - m.program.first_upc();
+            m.program.words[at as usize].service == Some(service)
+        });
+        rows
     }
-    /// Number of `cpu` rows; they come first.
+    /// Number of rows of the run, which come first.
     fn cpu(&self) -> usize {
         self.ops(Op::Halt)[0] + 1
     }
@@ -111,11 +121,6 @@ fn refused(rows: &Rows, relation: &str, forge: impl FnOnce(&mut Rows)) {
     );
 }
 
-/// Two reads of A of different words, and one word read again after it was written anew.
-fn reads(rows: &Rows) -> Vec<usize> {
-    rows.ops(Op::ReadA)
-}
-
 // POSITIVE
 
 #[test]
@@ -128,10 +133,10 @@ fn rows_put_together_again_hold() {
 #[test]
 fn the_run_is_whole() {
     let honest = Rows::honest();
-    let c = &MainMachine::get().cpu.op_cells;
-    let common = &c.common;
+    let m = MainMachine::get();
+    let c = &m.cpu.op_cells;
     let n = honest.cpu();
-    let middle = honest.ops(Op::Copy)[60];
+    let middle = honest.ops(Op::Copy)[20];
     refused(&honest, "next instruction", |r| _ = r.rows.remove(middle));
     refused(&honest, "next instruction", |r| {
         let row = r.rows[middle].clone();
@@ -169,15 +174,43 @@ fn the_run_is_whole() {
         r.rows.drain(middle + 1..n);
     });
     refused(&honest, "run", |r| _ = r.rows.drain(middle + 1..n));
-    // Beginnings.
-    refused(&honest, "run", |r| _ = r.rows.remove(0));
-    refused(&honest, "start", |r| {
-        _ = r.rows.drain(..r.states(StateOp::Clock)[0])
+    // Beginnings: without the start row, without a word, with a word twice, past the first instruction, at another time.
+    let first = honest.of(m.cpu.op)[0];
+    refused(&honest, "start", |r| _ = r.rows.remove(0));
+    refused(&honest, "start", |r| _ = r.rows.drain(..first));
+    refused(&honest, "next word", |r| _ = r.rows.remove(3));
+    refused(&honest, "next word", |r| {
+        let word = r.rows[3].clone();
+        r.rows.insert(3, word);
+    });
+    refused(&honest, "next word", |r| _ = r.rows.remove(first - 1));
+    refused(&honest, "next word", |r| _ = r.rows.remove(first));
+    refused(&honest, "address in table scratch", |r| {
+        let word = r.rows[first - 1].clone();
+        r.rows.insert(first, word);
+        r.add(first, m.cpu.word_cells.address, 1);
+    });
+    refused(&honest, "run", |r| {
+        let word = r.rows[3].clone();
+        r.rows.push(word);
+    });
+    refused(&honest, "next instruction", |r| {
+        let word = r.rows[3].clone();
+        r.rows.insert(middle, word);
     });
     refused(&honest, "start", |r| {
-        for i in 0..n {
-            r.add(i, common.clock, 4);
-            r.add(i, common.clock_below, 4);
+        for i in 0..first {
+            r.add(i, m.cpu.word_cells.clock, 4);
+        }
+        for i in first..n {
+            r.add(i, c.clock, 4);
+            r.add(i, c.clock_below, 4);
+        }
+    });
+    refused(&honest, "the clock rests", |r| {
+        for i in first..n {
+            r.add(i, c.clock, 4);
+            r.add(i, c.clock_below, 4);
         }
     });
     // Idle inside the run.
@@ -193,8 +226,8 @@ fn the_run_is_whole() {
 #[test]
 fn the_clock_advances() {
     let honest = Rows::honest();
-    let c = MainMachine::get().cpu.op_cells.common.clone();
-    let middle = honest.ops(Op::Copy)[60];
+    let c = &MainMachine::get().cpu.op_cells;
+    let middle = honest.ops(Op::Copy)[20];
     refused(&honest, "next clock", |r| {
         for i in middle..r.cpu() {
             for cell in [c.clock, c.clock_below] {
@@ -215,10 +248,11 @@ fn the_clock_advances() {
 #[test]
 fn words_are_what_was_written_last() {
     let honest = Rows::honest();
-    let c = &MainMachine::get().cpu.op_cells;
-    let (a, age) = &c.common.a;
-    let address = c.common.address[0];
-    let reads = reads(&honest);
+    let m = MainMachine::get();
+    let c = &m.cpu.op_cells;
+    let (a, age) = (c.a, c.ages[0]);
+    let address = c.addresses[0];
+    let reads = honest.of(m.cpu.op);
     // A word read twice with a write between: the second read takes the first value and time.
     let stale = reads
         .iter()
@@ -238,7 +272,7 @@ fn words_are_what_was_written_last() {
     });
     refused(&honest, "bus memory", |r| {
         let (i, j) = stale;
-        let clock = c.common.clock;
+        let clock = c.clock;
         let age_now = r.get(j, clock) - r.get(i, clock) - Fr::ONE;
         let age_now = protocol::field::to_word(&age_now).to::<u64>();
         for cell in [a.hi, a.lo] {
@@ -255,7 +289,7 @@ fn words_are_what_was_written_last() {
             let v = r.get(j, cell);
             r.set(i, cell, v);
         }
-        let clock = c.common.clock;
+        let clock = c.clock;
         let age_now = r.get(i, clock) - r.get(j, clock) - Fr::ONE;
         r.set(i, age.0[0], age_now);
         r.set(i, age.0[1], Fr::ZERO);
@@ -281,64 +315,64 @@ fn words_are_what_was_written_last() {
     refused(&honest, "bus memory", |r| exchange(r, &[a.hi, a.lo]));
     refused(&honest, "table rom", |r| exchange(r, &[address]));
     // What is written is the result, in the given place.
-    let write = honest.ops(Op::MakeD)[70];
+    let write = honest.ops(Op::Copy)[20];
+    refused(&honest, "bus memory", |r| r.add(write, c.old.lo, 1));
+    refused(&honest, "table rom", |r| r.add(write, c.addresses[3], 1));
+    for (cell, relation) in [(c.d.hi, "d.hi"), (c.d.lo, "d.lo")] {
+        for op in [Op::Copy, Op::Cross, Op::Join] {
+            let row = honest.ops(op)[0];
+            refused(&honest, relation, |r| r.add(row, cell, 1));
+        }
+    }
     refused(&honest, "bus memory", |r| {
-        r.add(write, c.common.old.0.lo, 1)
+        let row = r.served(Service::Add)[5];
+        r.add(row, c.step, 1);
     });
-    refused(&honest, "table rom", |r| {
-        r.add(write, c.common.address[2], 1)
+    refused(&honest, "c changes only by a service", |r| {
+        r.add(write, c.step, 1)
     });
-    refused(&honest, "old.lo is 0 on a first write", |r| {
-        let first = r.ops(Op::Copy)[3];
-        r.add(first, c.common.old.0.lo, 1);
-    });
-    let carried = honest
-        .ops(Op::UseC)
-        .into_iter()
-        .find(|i| honest.get(*i, c.on(Op::Word)) == Fr::ONE)
-        .expect("a word is written to a stream");
-    refused(&honest, "c changes only where a service says so", |r| {
-        r.add(carried, c.c_next, 1);
-    });
+    // What an immediate adds is not in the memory.
+    refused(&honest, "bus memory", |r| r.add(write, c.b.lo, 1));
+    // Words begin with 0, and end once.
+    let w = &m.cpu.word_cells;
+    for (cell, relation) in [
+        (w.initial.hi, "initial.hi is 0 but for word 0"),
+        (w.initial.lo, "initial.lo is 0 but for word 0"),
+        (w.last.lo, "bus memory"),
+        (w.time, "bus memory"),
+    ] {
+        refused(&honest, relation, |r| r.add(5, cell, 1));
+    }
 }
 
 #[test]
 fn jumps_go_where_the_program_says() {
     let honest = Rows::honest();
-    let c = &MainMachine::get().cpu.op_cells;
-    let jumps = honest.ops(Op::JumpZero);
-    let taken = *jumps
-        .iter()
-        .find(|i| honest.get(**i, c.taken) == Fr::ONE)
-        .expect("a jump is taken");
-    refused(&honest, "next instruction", |r| {
-        _ = r.rows.remove(taken + 1)
-    });
-    refused(&honest, "taken or the inverse shows that a is not 0", |r| {
-        r.set(taken, c.taken, Fr::ZERO);
-    });
-    refused(&honest, "table rom", |r| r.add(taken, c.common.imm, 1));
-    refused(&honest, "no inverse of 0", |r| {
-        r.set(taken, c.inverse, Fr::ONE)
-    });
-    refused(&honest, "taken is boolean", |r| {
-        r.set(taken, c.taken, Fr::from(2))
-    });
-    let copy = honest.ops(Op::Copy)[60];
-    refused(&honest, "taken only by a jump", |r| {
-        r.set(copy, c.taken, Fr::ONE)
-    });
-    refused(&honest, "inverse only where a jump needs it", |r| {
-        r.set(copy, c.inverse, Fr::ONE);
-    });
-    // A jump on a word that is not zero.
-    refused(&honest, "taken only if a is 0", |r| {
-        r.add(taken, c.common.a.0.lo, 1)
-    });
-    let hinted = honest.ops(Op::JumpHint)[0];
-    refused(&honest, "next instruction", |r| {
-        let v = Fr::ONE - r.get(hinted, c.taken);
-        r.set(hinted, c.taken, v);
+    let m = MainMachine::get();
+    let c = &m.cpu.op_cells;
+    let first = m.program.first_upc();
+    let (mut taken, mut not_taken) = (vec![], vec![]);
+    for i in honest.of(m.cpu.op) {
+        let at = field::to_word(&honest.get(i, c.upc)).to::<u64>() - first;
+        if let [ahead, _] = m.program.words[at as usize].next[..] {
+            let ahead = honest.get(i, c.next) == Fr::from(first + ahead);
+            if ahead { &mut not_taken } else { &mut taken }.push((i, at));
+        }
+    }
+    // The other way with the same rows behind, and a way that the program does not have.
+    for (i, at) in [taken[0], not_taken[0]] {
+        for to in &m.program.words[at as usize].next {
+            let to = Fr::from(first + to);
+            if honest.get(i, c.next) != to {
+                refused(&honest, "next instruction", |r| r.set(i, c.next, to));
+            }
+        }
+        refused(&honest, "table rom", |r| r.add(i, c.next, 7));
+        refused(&honest, "next instruction", |r| _ = r.rows.remove(i + 1));
+    }
+    refused(&honest, "table rom", |r| {
+        let i = r.ops(Op::Copy)[20];
+        r.add(i, c.next, 1);
     });
 }
 
@@ -350,43 +384,54 @@ fn instructions_are_those_of_the_program() {
     refused(&honest, "table rom", |r| {
         r.set(equal, c.on(Op::Equal), Fr::ZERO)
     });
-    refused(&honest, "is boolean", |r| {
-        r.set(equal, c.on(Op::Equal), -Fr::ONE);
-        r.set(equal, c.on(Op::JumpZero), Fr::ONE);
+    // Two bits that pack to the same number.
+    refused(&honest, "Join", |r| {
+        r.set(equal, c.on(Op::Equal), Fr::ZERO);
+        r.set(equal, c.on(Op::Join), Fr::from(2));
     });
-    let served = honest.ops(Op::Less)[0];
-    refused(&honest, "service: count", |r| {
-        r.set(served, c.service_switch.count, Fr::ZERO);
+    for cell in [c.a.hi, c.a.lo, c.b.hi] {
+        refused(&honest, "= b.", |r| r.add(equal, cell, 1));
+    }
+    let less = honest.served(Service::Less)[0];
+    refused(&honest, "table rom", |r| {
+        r.set(less, c.on(Op::Serve), Fr::ZERO);
     });
-    refused(&honest, "service: bus", |r| {
-        r.set(served, c.service_switch.bus, Fr::ZERO);
+    refused(&honest, "table rom", |r| {
+        r.set(less, c.on(Op::Make), Fr::ONE);
     });
-    refused(&honest, "service value 8", |r| {
-        r.set(served, c.service[8], Fr::ZERO)
+    refused(&honest, "table rom", |r| r.add(less, c.bus, 1));
+    refused(&honest, "table rom", |r| r.set(less, c.code, Fr::ZERO));
+    // A bus in place of a code, a code in place of control bits: the packed number is the same.
+    refused(&honest, "code in table range13", |r| {
+        r.add(less, c.code, 1 << 13);
+        let bus = r.get(less, c.bus) - Fr::ONE;
+        r.set(less, c.bus, bus);
     });
+    refused(&honest, "address.b in table range13", |r| {
+        r.add(less, c.addresses[1], 1 << 13);
+        let above = r.get(less, c.addresses[2]) - Fr::ONE;
+        r.set(less, c.addresses[2], above);
+    });
+    // A service that answers something else, and two words that change places.
+    refused(&honest, "bus arith", |r| r.add(less, c.d.lo, 1));
     refused(&honest, "bus word", |r| {
-        let i = r.ops(Op::Word)[0];
-        let v = r.get(i, c.service[1]);
-        for j in r.ops(Op::Word) {
-            if r.get(j, c.service[1]) != v && r.get(j, c.c.0.lo) != r.get(i, c.c.0.lo) {
-                let (x, y) = (r.get(i, c.service[3]), r.get(j, c.service[3]));
-                r.set(i, c.service[3], y);
-                r.set(j, c.service[3], x + Fr::ONE);
-                break;
-            }
-        }
+        let words = r.served(Service::Word);
+        let (i, j) = (words[0], words[1]);
+        let (x, y) = (r.get(i, c.b.lo), r.get(j, c.b.lo));
+        r.set(i, c.b.lo, y);
+        r.set(j, c.b.lo, x + Fr::ONE);
     });
 }
 
 #[test]
 fn the_public_input_is_the_programs() {
     let honest = Rows::honest();
-    let c = &MainMachine::get().cpu.state_cells;
+    let c = &MainMachine::get().cpu.word_cells;
     for half in [0, 1] {
         refused(&honest, "public input", |r| r.instance[half] += Fr::ONE);
         refused(&honest, "bus memory", |r| {
             r.instance[half] += Fr::ONE;
-            let cell = [c.common.d.hi, c.common.d.lo][half];
+            let cell = [c.initial.hi, c.initial.lo][half];
             r.add(0, cell, 1);
         });
     }
@@ -395,35 +440,45 @@ fn the_public_input_is_the_programs() {
 #[test]
 fn records_and_chains_are_the_programs() {
     let honest = Rows::honest();
-    let c = &MainMachine::get().cpu.state_cells;
-    let slot = honest.states(StateOp::Storage)[0];
-    refused(&honest, "next 3", |r| r.add(slot, c.next[1], 1));
-    refused(&honest, "next 4", |r| r.add(slot, c.next[2], 1));
-    refused(&honest, "bus storage", |r| r.add(slot, c.record[5], 1));
-    refused(&honest, "record 0 is the account", |r| {
-        r.add(slot, c.record[0], 1)
+    let m = MainMachine::get();
+    let (c, op) = (&m.cpu.record_cells, &m.cpu.op_cells);
+    let slot = honest.of(m.cpu.record)[0];
+    assert_eq!(honest.get(slot, c.slot), Fr::ONE);
+    // Another record before or after than the program says, or than there is.
+    for cell in c.record.iter().take(6).chain(&c.after) {
+        refused(&honest, "bus record", |r| r.add(slot, *cell, 1));
+    }
+    for cell in &c.record {
+        refused(&honest, "bus storage", |r| r.add(slot, *cell, 1));
+    }
+    refused(&honest, "bus storage", |r| r.add(slot, c.age.0[0], 1));
+    refused(&honest, "bus record", |r| r.set(slot, c.slot, Fr::ZERO));
+    refused(&honest, "slot", |r| r.set(slot, c.slot, Fr::from(2)));
+    // An access that is not asked for, left out, at another stamp, or from the future.
+    refused(&honest, "bus record", |r| {
+        let row = r.rows[slot].clone();
+        r.rows.push(row);
     });
-    refused(&honest, "record 2 of a slot", |r| {
-        r.add(slot, c.record[2], 1)
+    refused(&honest, "bus record", |r| _ = r.rows.remove(slot));
+    refused(&honest, "bus record", |r| {
+        r.add(slot, c.now, 4);
+        r.add(slot, c.age.0[0], 4);
     });
-    refused(&honest, "a slot's time", |r| r.add(slot, c.age.0[0], 1));
-    refused(&honest, "record taken: count", |r| {
-        r.set(slot, c.take_switch.count, Fr::ZERO);
+    refused(&honest, "table range13", |r| {
+        r.set(slot, c.age.0[0], -Fr::ONE)
     });
-    refused(&honest, "record made: bus", |r| {
-        r.add(slot, c.make_switch.bus, 1)
+    // The program's side.
+    let update = honest.served(Service::Update)[0];
+    for cell in [op.a.lo, op.b.hi, op.b.lo, op.c.lo, op.step, op.d.lo] {
+        refused(&honest, "bus record", |r| r.add(update, cell, 1));
+    }
+    let end = honest.served(Service::TreeEnd)[0];
+    for cell in [op.a.hi, op.a.lo, op.c.lo] {
+        refused(&honest, "bus tree", |r| r.add(end, cell, 1));
+    }
+    let begin = honest.served(Service::TreeBegin)[0];
+    refused(&honest, "bus tree", |r| r.add(begin, op.c.lo, 1));
+    refused(&honest, "table rom", |r| {
+        r.set(begin, op.on(Op::Make), Fr::ZERO)
     });
-    let end = honest.states(StateOp::TreeEnd)[0];
-    refused(&honest, "bus tree", |r| {
-        r.set(end, c.chain[0], Fr::ZERO);
-        r.set(end, c.chain[2], Fr::ZERO);
-    });
-    refused(&honest, "chain value 1", |r| r.add(end, c.chain[1], 1));
-    let close = honest.states(StateOp::PayloadEnd)[0];
-    refused(&honest, "bus payload", |r| {
-        r.set(close, c.chain[0], Fr::ZERO)
-    });
-    let clock = honest.states(StateOp::Clock)[0];
-    refused(&honest, "d.lo", |r| r.add(clock, c.common.d.lo, 1));
-    refused(&honest, "d.hi", |r| r.add(clock, c.common.d.hi, 1));
 }

@@ -8,7 +8,12 @@ use crate::{
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use k256::ecdsa::SigningKey;
-use protocol::{BoundaryState, Transaction, account::CodeRecord, transaction::Envelope};
+use protocol::{
+    BoundaryState, Transaction,
+    account::{CodeRecord, EMPTY_CODE_COMMITMENT},
+    field,
+    transaction::Envelope,
+};
 
 /// Bytes of the payload before the first transaction.
 const HEAD: usize = 112;
@@ -348,8 +353,10 @@ fn signatures_are_canonical() {
 #[test]
 fn no_code_runs() {
     let code = CodeRecord::of(&[0]);
-    edit(|c| c.sender().code = code).refused(SENDER, "0 is not 1");
-    edit(|c| c.receiver().code = code).refused(RECEIVER, "0 is not 1");
+    let empty = field::to_word(&EMPTY_CODE_COMMITMENT);
+    let reason = format!("is not {empty}");
+    edit(|c| c.sender().code = code).refused(SENDER, &reason);
+    edit(|c| c.receiver().code = code).refused(RECEIVER, &reason);
     for n in (1..=0x11u64).chain([0x100]) {
         let to = Address::from_word(B256::from(U256::from(n)));
         Case::with(|t| t.to = Some(to)).refused(PRECOMPILE, "");

@@ -246,18 +246,21 @@ fn hide(step: &mut Step) {
     step.access.new = None;
     step.record = match step.record {
         Record::Account { last, .. } => {
-            let [n, h, l, c] = [0, 1, 2, 3].map(|i| record(Id::Account(0), 0, 0).first()[1 + i]);
-            let [a, .., touched, created, time] = last;
-            let (before, last) = ([n, h, l, c], [a, n, h, l, c, touched, created, time]);
-            Record::Account { before, last }
+            let mut empty = record(Id::Account(0), 0, 0).first();
+            let before = [1, 2, 3, 4].map(|i| empty[i]);
+            empty[0] = last[0];
+            empty[5..].copy_from_slice(&last[5..]);
+            Record::Account {
+                before,
+                last: empty,
+            }
         }
         Record::Storage { last, .. } => {
-            let [a, s1, s2, _, _, o1, o2, touched, time] = last;
-            let zero = Fr::ZERO;
-            let last = [a, s1, s2, zero, zero, o1, o2, touched, time];
+            let mut empty = last;
+            empty[2..4].fill(Fr::ZERO);
             Record::Storage {
-                before: [zero; 2],
-                last,
+                before: [Fr::ZERO; 2],
+                last: empty,
             }
         }
     };
@@ -444,6 +447,36 @@ fn stale_or_foreign_tokens() {
     }
 }
 
+/// Marks begin at 0 and a slot's original word is its word, whatever a neighbour takes.
+#[test]
+fn a_record_begins_untouched() {
+    let rig = rig();
+    let state = BTreeMap::from([(Id::Account(3), 2), (Id::Slot(3, 1), 2)]);
+    let good = rig.table(&workload(&state, &state));
+    let c = &rig.tree.record_cells;
+    for (account, places) in [(true, &[5, 6, 7][..]), (false, &[1, 6, 7][..])] {
+        let (kind, cells) = if account { &rig.account } else { &rig.storage };
+        let neighbour = good.heads_of(*kind)[0];
+        let is_it = |r: &&usize| good.cell(**r, c.is_account) == Fr::from(u64::from(account));
+        let heads = good.heads_of(rig.tree.record);
+        let row = *heads.iter().find(is_it).unwrap();
+        for &place in places {
+            let mut table = good.clone();
+            let v = table.cell(neighbour, cells[place]) + Fr::ONE;
+            table.set(neighbour, cells[place], v);
+            table.set(row, c.before[place - 1], v);
+            let relation = assert_fails(&rig.machine, &table).relation;
+            let expected = match place {
+                1 => ["a slot is not touched", "nonce limbs"],
+                5 => ["an account is not touched"; 2],
+                6 => ["original high half"; 2],
+                _ => ["original low half"; 2],
+            };
+            assert!(expected.contains(&relation.as_str()), "{relation}");
+        }
+    }
+}
+
 /// The packed element `nonce 2^128 + balance_hi`, taken apart differently.
 #[test]
 fn a_packed_element_has_one_reading() {
@@ -503,7 +536,7 @@ fn record_value(record: &Record) -> Fr {
         Record::Account { last, .. } => {
             protocol::hash::hash(Tag::Account, &[last[1] * shift + last[2], last[3], last[4]])
         }
-        Record::Storage { last, .. } => protocol::hash::hash(Tag::Storage, &last[3..5]),
+        Record::Storage { last, .. } => protocol::hash::hash(Tag::Storage, &last[2..4]),
     }
 }
 
