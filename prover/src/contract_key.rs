@@ -10,6 +10,7 @@ mod dag;
 mod layout;
 mod mirror;
 mod program;
+mod share;
 
 use alloy_primitives::U256;
 use ff::PrimeField;
@@ -213,6 +214,7 @@ fn draft(
         .collect::<Result<Vec<_>, _>>()?;
     let y = dag.input(layout.y_slot());
     let root = dag.fold(&values, y);
+    let (dag, root) = share::share(dag, root);
     let compiled = cut::compile(&dag, root, layout.input_words(), program_bytes)?;
     let figures = KeyFigures {
         field_operations: dag.order(root).len(),

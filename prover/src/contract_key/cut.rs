@@ -196,7 +196,7 @@ mod tests {
     use rand::{Rng, SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::contract_key::{R, to_u256};
+    use crate::contract_key::{R, dag::evaluate, to_u256};
 
     const INPUTS: u32 = 12;
 
@@ -222,23 +222,6 @@ mod tests {
         let y = dag.input(0);
         let root = dag.fold(&values[values.len() - 20..], y);
         (dag, root)
-    }
-
-    fn evaluate(dag: &Dag, root: Id, inputs: &[Fr]) -> Fr {
-        let mut values: Vec<Fr> = vec![];
-        for id in 0..=root {
-            let of = |id: Id| values[id as usize];
-            let value = match dag.node(id) {
-                Node::Constant(c) => c,
-                Node::Input(slot) => inputs[slot as usize],
-                Node::Add(a, b) => of(a) + of(b),
-                Node::Sub(a, b) => of(a) - of(b),
-                Node::Neg(a) => -of(a),
-                Node::Mul(a, b) => of(a) * of(b),
-            };
-            values.push(value);
-        }
-        values[root as usize]
     }
 
     /// The programs' result, each given what the one before gave back.

@@ -144,6 +144,11 @@ impl Dag {
         }
     }
 
+    /// Whether the product of these nodes is a node already.
+    pub(super) fn has_product(&self, a: Id, b: Id) -> bool {
+        self.known.contains_key(&Node::Mul(a.min(b), a.max(b)))
+    }
+
     /// `base` to a positive power, by squarings.
     pub(super) fn pow(&mut self, base: Id, exponent: usize) -> Id {
         if exponent <= 1 {
@@ -187,8 +192,13 @@ impl Dag {
     }
 
     /// The field operations (additions, subtractions, negations, products) that `root` needs, operands before their
-    /// users, each as late as the order of operands allows.
+    /// users, the deeper operand first: fewer values wait for others then.
     pub(super) fn order(&self, root: Id) -> Vec<Id> {
+        let mut depth = vec![0; self.nodes.len()];
+        for id in 0..self.nodes.len() {
+            let operands = self.operands(id as Id).into_iter().flatten();
+            depth[id] = operands.map(|o| depth[o as usize] + 1).max().unwrap_or(0);
+        }
         let (mut order, mut seen) = (vec![], vec![false; self.nodes.len()]);
         let mut stack = vec![(root, false)];
         while let Some((id, finished)) = stack.pop() {
@@ -196,8 +206,10 @@ impl Dag {
                 order.push(id);
             } else if self.is_operation(id) && !std::mem::replace(&mut seen[id as usize], true) {
                 stack.push((id, true));
-                let operands = self.operands(id).into_iter().rev().flatten();
-                stack.extend(operands.map(|operand| (operand, false)));
+                let [a, b] = self.operands(id);
+                let deep = |o: Option<Id>| o.map_or(0, |o| depth[o as usize]);
+                let operands = if deep(a) >= deep(b) { [b, a] } else { [a, b] };
+                stack.extend(operands.into_iter().flatten().map(|o| (o, false)));
             }
         }
         order
@@ -250,6 +262,25 @@ impl Dag {
 }
 
 /// Whether the constant is shorter written as a negative number.
-fn is_negative(value: Fr) -> bool {
+pub(super) fn is_negative(value: Fr) -> bool {
     super::bits(value) > super::bits(-value)
+}
+
+/// The value of `root` for these inputs, operation by operation.
+#[cfg(test)]
+pub(super) fn evaluate(dag: &Dag, root: Id, inputs: &[Fr]) -> Fr {
+    let mut values: Vec<Fr> = vec![];
+    for id in 0..=root {
+        let of = |id: Id| values[id as usize];
+        let value = match dag.node(id) {
+            Node::Constant(c) => c,
+            Node::Input(slot) => inputs[slot as usize],
+            Node::Add(a, b) => of(a) + of(b),
+            Node::Sub(a, b) => of(a) - of(b),
+            Node::Neg(a) => -of(a),
+            Node::Mul(a, b) => of(a) * of(b),
+        };
+        values.push(value);
+    }
+    values[root as usize]
 }

