@@ -94,6 +94,11 @@ impl MainMachine {
         }
     }
 
+    /// The chip that runs the program.
+    pub fn cpu(&self) -> &cpu::CpuChip {
+        &self.cpu
+    }
+
     /// Runs the segment's program alone.
     ///
     /// # Errors

@@ -93,3 +93,26 @@ where
     let envelope = TxEnvelope::from(transaction.into_signed(signature));
     Ok(envelope.encoded_2718().into())
 }
+
+/// Compares a text with the golden file `tests/golden/NAME`; with the variable `UPDATE_GOLDEN` set it writes it.
+///
+/// # Panics
+/// When they differ, or the file cannot be written.
+#[track_caller]
+pub fn assert_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("golden")
+        .join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some()
+        && let Err(error) = std::fs::write(&path, text)
+    {
+        panic!("{}: {error}", path.display());
+    }
+    let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(
+        committed,
+        text,
+        "{} differs: if that is meant, set UPDATE_GOLDEN",
+        path.display()
+    );
+}

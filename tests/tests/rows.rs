@@ -10,8 +10,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use hallmark::pipeline;
-use std::path::Path;
-use tests::{CHAIN_ID, key, node, sign};
+use tests::{CHAIN_ID, assert_golden, key, node, sign};
 
 const PRICE: u128 = 2_000_000_000;
 
@@ -114,13 +113,5 @@ fn golden_rows_under_the_sequencers_bounds() {
         .iter()
         .map(|(name, rows)| format!("{name}: {rows}\n"))
         .collect();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/rows.txt");
-    if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).unwrap();
-    }
-    assert_eq!(
-        std::fs::read_to_string(&path).unwrap_or_default(),
-        text,
-        "set UPDATE_GOLDEN to accept the change"
-    );
+    assert_golden("rows.txt", &text);
 }

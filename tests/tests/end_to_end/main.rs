@@ -6,5 +6,6 @@
 mod accepted;
 mod anvil;
 mod fixture;
+mod gas;
 mod refused;
 mod segments;

@@ -1,14 +1,20 @@
 //! Statement binding: whatever is changed about the batch, the proof or their order is refused.
 
-use crate::fixture::{World, world};
+use crate::fixture::{World, keys, world};
 use alloy_primitives::{B256, Bytes, U256};
-use circuits::witness::halves;
+use circuits::{
+    Fr,
+    framework::{checker, circuit::MachineCircuit},
+    machine::MainMachine,
+    witness::halves,
+};
 use hallmark::{
     l1::{EmbeddedL1, SegmentProof},
     pipeline,
 };
 use protocol::{BatchStatement, BlockHeader, statement};
-use prover::{ProofFile, SrsLabel, VerifyError};
+use prover::{ProofFile, ProveError, Prover, SrsLabel, VerifyError, progress::Silent};
+use std::sync::Arc;
 use tests::{CHAIN_ID, genesis};
 
 /// Whether an L1 commits to the statement and then takes the honest proof.
@@ -262,5 +268,57 @@ fn public_values_and_headers_of_the_proof_file() {
                 (&file.public, &file.proof)
             );
         }
+    }
+}
+
+/// A table that the checker refuses has no proof either: prover and verifier work on other data than the checker.
+#[test]
+fn forged_tables() {
+    let w = world();
+    let machine = MainMachine::get();
+    let cpu = machine.cpu();
+    let planned = &w.segments[0];
+    let honest = planned.table().unwrap();
+    let prover = Prover::new(&keys(), SrsLabel::development());
+    let loaded = pipeline::load(&prover, planned.k, &Silent).unwrap();
+    let forgeries = [
+        ("d.lo", cpu.op, cpu.op_cells.d.lo),
+        ("bus record", cpu.record, cpu.record_cells.after[2]),
+    ];
+    for (relation, kind, cell) in forgeries {
+        let mut table = honest.clone();
+        // The last row of the kind that the relation stops.
+        let refused = honest.heads_of(kind).into_iter().rev().any(|row| {
+            let value = honest.cell(row, cell);
+            table.set(row, cell, value + Fr::from(1));
+            let failures = checker::check(&machine.machine, &table, usize::MAX).unwrap_err();
+            let stops = failures.iter().any(|f| f.relation.starts_with(relation));
+            if !stops {
+                table.set(row, cell, value);
+            }
+            stops
+        });
+        assert!(refused, "{relation}");
+        let build = || {
+            let table = Arc::new(table);
+            Ok(MachineCircuit::with_table(
+                machine.machine.clone(),
+                planned.k,
+                table,
+            ))
+        };
+        let proof = prover::prove(
+            &loaded.srs,
+            &loaded.key,
+            build,
+            &planned.public,
+            "a forged table",
+            &[],
+            &Silent,
+        );
+        assert!(
+            matches!(proof, Err(ProveError::Rejected(_))),
+            "{relation}: {proof:?}"
+        );
     }
 }
