@@ -43,11 +43,15 @@ mod builder;
 pub mod checker;
 pub mod circuit;
 mod expr;
+#[cfg(test)]
+mod linear;
 mod message;
 pub mod mutate;
 mod program;
 mod sums;
 pub mod table;
+#[cfg(test)]
+pub(crate) mod teeth;
 #[cfg(test)]
 mod tests;
 pub mod trace;

@@ -235,6 +235,17 @@ fn the_real_verifier_refuses_the_same_forgeries() {
     }
 }
 
+/// What [`teeth`] says of the toy: each relation is needed but for one that repeats another, and one whose values are public.
+#[test]
+fn evidence_tells_needed_relations_from_superfluous_ones() {
+    let t = toy();
+    let mut evidence = teeth::Evidence::default();
+    evidence.add(&t.machine, &honest(&t, 7, 5), |_| true);
+    // The square is in the table of pairs already.
+    let expected = ["toy.start: message 0 on squares", "toy.walk: square"];
+    assert_eq!(evidence.not_shown(), expected);
+}
+
 #[test]
 fn a_failure_names_chip_relation_row_and_values() {
     let t = toy();

@@ -6,6 +6,7 @@ mod forgeries;
 mod mutation;
 mod rules;
 mod segments;
+mod teeth;
 
 use super::MainMachine;
 use crate::{

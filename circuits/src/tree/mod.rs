@@ -80,7 +80,7 @@
 mod columns;
 mod constraints;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod trace;
 
 pub use columns::{Digest, EndCells, Handed, LevelCells, Number, RecordCells, RootCells};

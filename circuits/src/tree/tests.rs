@@ -299,6 +299,15 @@ fn covering() -> Vec<u64> {
     seeds
 }
 
+/// Tables that together show every case.
+pub(crate) fn tables() -> (Arc<Machine>, Vec<Table>) {
+    let rig = rig();
+    let tables = covering()
+        .into_iter()
+        .map(|seed| rig.table(&random_workload(seed)));
+    (rig.machine.clone(), tables.collect())
+}
+
 // POSITIVE
 
 #[test]
