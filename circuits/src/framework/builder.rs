@@ -37,6 +37,8 @@ impl State {
     pub const CLOSED: Self = Self(0);
     /// Holds above the start row only.
     pub const START: Self = Self(1);
+    /// What the state's column adds for each physical row of the logical row that is still to come. No state is as great.
+    pub const ROW_TO_COME: u64 = 1 << 8;
     /// The state's number as a leave expression.
     pub fn expr(self) -> Expr {
         Expr::from(u64::from(self.0))
@@ -234,13 +236,13 @@ impl Machine {
             .max()
             .unwrap_or(0)
     }
-    /// Helper columns that the bus argument needs.
+    /// Helper columns that the bus argument needs: one for each group of slots but the last.
     pub fn helpers(&self) -> usize {
-        super::circuit::helper_groups(self).len()
+        super::circuit::helper_groups(self).len() - 1
     }
-    /// Advice columns in all: flags, `state`, `left`, `mult`, data, helpers, `sum`.
+    /// Advice columns in all: flags, `state`, `mult`, data, helpers, `sum`.
     pub fn advice_columns(&self) -> usize {
-        self.kinds.len() + 3 + self.layout.data() + self.helpers() + 1
+        self.kinds.len() + 2 + self.layout.data() + self.helpers() + 1
     }
 }
 
@@ -351,6 +353,10 @@ impl MachineBuilder {
     /// Declares a state of the run automaton.
     pub fn state(&mut self) -> State {
         self.states += 1;
+        assert!(
+            u64::from(self.states) < State::ROW_TO_COME,
+            "too many states"
+        );
         State(self.states)
     }
 

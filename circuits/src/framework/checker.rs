@@ -4,7 +4,7 @@
 
 use super::{
     super::Fr,
-    Bus, BusKind, Cell, Expr, Kind, Machine,
+    Bus, BusKind, Cell, Expr, Kind, Machine, State,
     builder::BITS,
     message::{Digest, DigestMap, digest},
     table::{LEAD_IN, Table},
@@ -277,63 +277,45 @@ fn check_cover(machine: &Machine, table: &Table, failures: &mut Vec<Failure>, li
     let at = |v: &[Fr], row: usize| v.get(row).copied().unwrap_or(Fr::ZERO);
     for row in 0..LEAD_IN {
         let idle = table.heads.get(row).copied().unwrap_or(0) == 0;
-        if !idle || at(&table.left, row) != Fr::ZERO || at(&table.state, row) != Fr::ONE {
+        if !idle || at(&table.state, row) != Fr::from(u64::from(State::START.0)) {
             fail(
                 row,
                 "lead-in",
-                "a lead-in row has a flag, rows left, or another state than start".into(),
+                "a lead-in row has a flag, or another state than start".into(),
             );
         }
     }
     let mut scratch = Scratch::default();
     for row in LEAD_IN..=table.rows() {
         let head = table.heads.get(row).copied().unwrap_or(1);
-        let (before, state_before) = (at(&table.left, row - 1), at(&table.state, row - 1));
-        let (left, state) = (at(&table.left, row), at(&table.state, row));
+        let (before, state) = (at(&table.state, row - 1), at(&table.state, row));
         match usize::from(head).checked_sub(1) {
             None => {
-                if left != before - Fr::ONE || state != state_before {
+                if state != before - Fr::from(State::ROW_TO_COME) {
                     fail(
                         row,
                         "continuation",
-                        format!("{} rows left below {}", show(&left), show(&before)),
+                        format!("state {} below {}", show(&state), show(&before)),
                     );
                 }
             }
             Some(k) => {
                 let kind = &machine.kinds[k];
-                if before != Fr::ZERO {
-                    fail(
-                        row,
-                        "head",
-                        format!(
-                            "{} begins while {} rows are left above",
-                            kind.name,
-                            show(&before)
-                        ),
-                    );
-                }
-                if left != Fr::from(kind.rows as u64 - 1) {
-                    fail(
-                        row,
-                        "rows left",
-                        format!("{} says {}", kind.name, show(&left)),
-                    );
-                }
                 if !kind
                     .enter
                     .iter()
-                    .any(|s| Fr::from(u64::from(s.0)) == state_before)
+                    .any(|s| Fr::from(u64::from(s.0)) == before)
                 {
                     fail(
                         row,
                         "run",
-                        format!("{} may not follow state {}", kind.name, show(&state_before)),
+                        format!("{} may not follow state {}", kind.name, show(&before)),
                     );
                 }
                 if row < table.rows() {
                     scratch.evaluate(kind, table, row);
-                    if scratch.outputs[kind.leave_output()] != state {
+                    let to_come = Fr::from((kind.rows as u64 - 1) * State::ROW_TO_COME);
+                    if scratch.outputs[kind.leave_output()] + to_come != state {
                         fail(
                             row,
                             "state",

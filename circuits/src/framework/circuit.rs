@@ -51,7 +51,6 @@ pub(crate) fn helper_groups(machine: &Machine) -> Vec<Vec<Slot>> {
 pub struct MachineConfig {
     flags: Vec<Column<Advice>>,
     state: Column<Advice>,
-    left: Column<Advice>,
     mult: Column<Advice>,
     data: Vec<Column<Advice>>,
     helpers: Vec<Column<Advice>>,
@@ -394,10 +393,6 @@ impl Circuit<Fr> for MachineCircuit {
                         config.state,
                         table.state.get(row).copied().unwrap_or(Fr::ZERO),
                     );
-                    put(
-                        config.left,
-                        table.left.get(row).copied().unwrap_or(Fr::ZERO),
-                    );
                     let entry = row
                         .checked_sub(LEAD_IN)
                         .and_then(|i| table.multiplicities.get(i));
@@ -417,14 +412,15 @@ impl Circuit<Fr> for MachineCircuit {
                 };
                 let betas: Vec<Fr> = config.betas.iter().filter_map(|b| challenge(*b)).collect();
                 let helpers = helper_values(&self.machine, table, alpha, &betas);
-                let (width, mut running) = (config.helpers.len(), Fr::ZERO);
+                let (width, mut running) = (config.helpers.len() + 1, Fr::ZERO);
                 for row in LEAD_IN..usable {
                     region.assign_advice(config.sum, row, Value::known(running));
+                    let terms = helpers.get(row * width..(row + 1) * width);
                     for (g, c) in config.helpers.iter().enumerate() {
-                        let h = helpers.get(row * width + g).copied().unwrap_or(Fr::ZERO);
+                        let h = terms.map_or(Fr::ZERO, |t| t[g]);
                         region.assign_advice(*c, row, Value::known(h));
-                        running += h;
                     }
+                    running += terms.into_iter().flatten().sum::<Fr>();
                 }
                 Ok(())
             },
@@ -435,15 +431,14 @@ impl Circuit<Fr> for MachineCircuit {
 fn columns(cs: &mut ConstraintSystem<Fr>, machine: &Machine) -> MachineConfig {
     let mut first = || cs.advice_column_in(FirstPhase);
     let flags = machine.kinds.iter().map(|_| first()).collect();
-    let (state, left, mult) = (first(), first(), first());
+    let (state, mult) = (first(), first());
     let data = (0..machine.layout.data()).map(|_| first()).collect();
     let alpha = cs.challenge_usable_after(FirstPhase);
     let betas = (0..machine.max_arity())
         .map(|_| cs.challenge_usable_after(FirstPhase))
         .collect();
     let gamma = cs.challenge_usable_after(FirstPhase);
-    let helpers = helper_groups(machine)
-        .iter()
+    let helpers = (0..machine.helpers())
         .map(|_| cs.advice_column_in(SecondPhase))
         .collect();
     let sum = cs.advice_column_in(SecondPhase);
@@ -455,7 +450,6 @@ fn columns(cs: &mut ConstraintSystem<Fr>, machine: &Machine) -> MachineConfig {
     MachineConfig {
         flags,
         state,
-        left,
         mult,
         data,
         helpers,
@@ -474,7 +468,7 @@ fn columns(cs: &mut ConstraintSystem<Fr>, machine: &Machine) -> MachineConfig {
     }
 }
 
-/// Lead-in, flags, rows left, the run automaton, the forced tail and the public values.
+/// Lead-in, flags, the run automaton with the rows to come, the forced tail and the public values.
 fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &MachineConfig) {
     cs.create_gate("cover", |cells| {
         let mut v = View { cells, config };
@@ -486,7 +480,6 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
             .iter()
             .skip(1)
             .fold(flags[0].clone(), |s, f| s + f.clone());
-        let (left, left_above) = (v.advice(config.left, 0), v.advice(config.left, -1));
         let (state, state_above) = (v.advice(config.state, 0), v.advice(config.state, -1));
         let continued = one.clone() - head.clone();
 
@@ -497,7 +490,6 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
             .map(|f| assigned.clone() * (f.clone() * (f.clone() - one.clone())))
             .collect();
         gates.push(lead.clone() * head.clone());
-        gates.push(lead.clone() * left.clone());
         gates.push(
             lead * (state.clone() - Expression::Constant(Fr::from(u64::from(State::START.0)))),
         );
@@ -515,16 +507,13 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
         }
         gates.push(tail * (one.clone() - flags[0].clone()));
         gates.push(active.clone() * (head.clone() * continued.clone()));
-        gates.push(active.clone() * (head.clone() * left_above.clone()));
-        let mut expected_left = continued.clone() * (left_above - one);
-        let mut expected_state = continued * state_above.clone();
+        let to_come = |rows: usize| Fr::from(rows as u64 * State::ROW_TO_COME);
+        let mut expected = continued * (state_above.clone() - Expression::Constant(to_come(1)));
         let mut follow = zero();
         for (k, kind) in machine.kinds.iter().enumerate() {
-            if kind.rows > 1 {
-                expected_left = expected_left + flags[k].clone() * Fr::from(kind.rows as u64 - 1);
-            }
-            if kind.leave != State::CLOSED.expr() {
-                expected_state = expected_state + flags[k].clone() * v.expr(&kind.leave, 0);
+            let state = &kind.leave + Expr::from(to_come(kind.rows - 1));
+            if state != State::CLOSED.expr() {
+                expected = expected + flags[k].clone() * v.expr(&state, 0);
             }
             let product = kind.enter.iter().fold(flags[k].clone(), |p, s| {
                 p * match s.0 {
@@ -534,8 +523,7 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
             });
             follow = sum(follow, product);
         }
-        gates.push(active.clone() * (left - expected_left));
-        gates.push(active.clone() * (state - expected_state));
+        gates.push(active.clone() * (state - expected));
         gates.push(active * follow);
         gates
     });
@@ -561,7 +549,8 @@ fn kind_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machine
     });
 }
 
-/// `h Π(α - f_i) = Σ m_i Π_{j≠i}(α - f_j)` per helper, and the running sum.
+/// `h Π(α - f_i) = Σ m_i Π_{j≠i}(α - f_j)` for each group of slots, where `h` is a helper, or for the last group what the
+/// running sum grows by beyond all helpers.
 fn bus_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &MachineConfig) {
     cs.create_gate("buses", |cells| {
         let mut v = View { cells, config };
@@ -570,9 +559,12 @@ fn bus_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &MachineC
         let (now, next) = (v.advice(config.sum, 0), v.advice(config.sum, 1));
         let (start, last) = (v.fixed(config.q_start), v.fixed(config.q_last));
         let mut gates = vec![];
-        let mut total = zero();
+        let mut rest = next - now.clone();
         for (g, group) in helper_groups(machine).iter().enumerate() {
-            let h = v.advice(config.helpers[g], 0);
+            let h = match config.helpers.get(g) {
+                Some(helper) => v.advice(*helper, 0),
+                None => rest.clone(),
+            };
             let terms: Vec<_> = group
                 .iter()
                 .map(|s| {
@@ -589,9 +581,8 @@ fn bus_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &MachineC
                 )
             });
             gates.push(active.clone() * (product - numerators));
-            total = sum(total, h);
+            rest = rest - h;
         }
-        gates.push(active * (next - now.clone() - total));
         gates.push(start * now.clone());
         gates.push(last * now);
         gates

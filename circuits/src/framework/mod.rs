@@ -13,25 +13,24 @@
 //! | columns | phase | meaning |
 //! |---|---|---|
 //! | `flag[0..F)` | 1 | one boolean per kind, 1 on the first physical row of a logical row of that kind |
-//! | `state` | 1 | the run automaton's state after this logical row, copied over its continuation rows |
-//! | `left` | 1 | physical rows of this logical row that are still to come |
+//! | `state` | 1 | the run automaton's state after this logical row, and 2^8 for each of its physical rows that is still to come |
 //! | `mult` | 1 | how often each entry of the fixed tables is looked up |
 //! | `data[0..W+V)` | 1 | cells of the chips; each of the first `W` has a narrow look-up slot |
-//! | `helper[..]` | 2 | sums of up to three inverse fingerprints |
-//! | `sum` | 2 | the running sum of the helpers |
+//! | `helper[..]` | 2 | sums of up to three inverse fingerprints, for all groups of slots but the last |
+//! | `sum` | 2 | the running sum; what it grows by beyond the helpers is the last group's |
 //!
-//! # Cover
+//! # Cover and runs
 //!
 //! On an active row let `s = Σ flag`. With the flags boolean and `s` boolean:
-//! `s · left(-1) = 0`, `left = Σ flag_k (len_k - 1) + (1 - s)(left(-1) - 1)`, so a row that is no head row
-//! must continue the logical row above it: were it to start below a finished one, `left` would be -1, could
-//! never climb back to 0, and the `idle` rows forced at the end of the table could not begin.
+//! `state = Σ flag_k (leave_k + 2^8 (len_k - 1)) + (1 - s)(state(-1) - 2^8)`, and a head row of kind `k` demands that
+//! `state(-1)` is one of the states that `k` may be entered from, all below 2^8. So a head row must not stand among the rows of
+//! another logical row, where `state(-1)` is 2^8 or more. And a row that is no head row must continue the
+//! logical row above it: were it to start below a finished one, `state` would be negative, could never climb
+//! back, and the `idle` rows forced at the end of the table could not begin. Chips see to it that a leave expression has the
+//! value of a state.
 //!
-//! # Runs
-//!
-//! `state = Σ flag_k leave_k + (1 - s) state(-1)`, and a head row of kind `k` demands that `state(-1)` is one of
-//! the states that `k` may be entered from. State 0 is *closed*: only then may an unrelated run (or `idle`) begin.
-//! State 1 is *start*: it holds only above the start row.
+//! State 0 is *closed*: only then may an unrelated run (or `idle`) begin. State 1 is *start*: it holds only above the
+//! start row.
 //!
 //! # Buses
 //!

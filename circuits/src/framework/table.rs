@@ -20,10 +20,9 @@ pub struct Table {
     pub heads: Vec<u8>,
     /// Flags that differ from what `heads` says: (row, kind) to value. Empty in honest tables.
     pub flag_overrides: BTreeMap<(usize, usize), Fr>,
-    /// The automaton's state, per row.
+    /// Per row: the automaton's state, and [`State::ROW_TO_COME`](super::State::ROW_TO_COME) for each row of the logical
+    /// row that is still to come.
     pub state: Vec<Fr>,
-    /// Physical rows to come, per row.
-    pub left: Vec<Fr>,
     /// Data cells, row-major.
     pub data: Vec<Fr>,
     /// Multiplicity of each fixed-table entry.

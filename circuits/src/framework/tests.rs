@@ -162,7 +162,10 @@ fn forgeries(t: &Toy) -> Vec<(&'static str, Table)> {
             "no flag",
             change(&|x| _ = x.flag_overrides.insert((first, t.walk.0), Fr::ZERO)),
         ),
-        ("rows left", change(&|x| x.left[first] = Fr::ZERO)),
+        (
+            "rows to come",
+            change(&|x| x.state[first] -= Fr::from(State::ROW_TO_COME)),
+        ),
         ("state", change(&|x| x.state[first] = Fr::ZERO)),
         (
             "overlap",
@@ -199,7 +202,6 @@ fn forgeries(t: &Toy) -> Vec<(&'static str, Table)> {
             let rows = x.rows() - 1;
             x.heads.truncate(rows);
             x.state.truncate(rows);
-            x.left.truncate(rows);
             x.data.truncate(rows * x.width);
             x
         }),

@@ -2,7 +2,7 @@
 
 use super::{
     super::Fr,
-    BusKind, Cell, KindId, Machine,
+    BusKind, Cell, KindId, Machine, State,
     message::{Digest, digest},
     table::{LEAD_IN, Table, rows_by_chip},
 };
@@ -155,13 +155,11 @@ impl<'m> Trace<'m> {
             data[at] = Fr::from(wanted.remove(&d).unwrap_or(0));
         }
 
-        let (mut state, mut left) = (vec![Fr::ONE; LEAD_IN], vec![Fr::ZERO; LEAD_IN]);
+        let mut state = vec![Fr::from(u64::from(State::START.0)); LEAD_IN];
         for (row, leave) in starts.iter().zip(leaves) {
-            let n = machine.kinds[usize::from(heads[*row]) - 1].rows;
-            for i in 0..n {
-                state.push(leave);
-                left.push(Fr::from((n - 1 - i) as u64));
-            }
+            let n = machine.kinds[usize::from(heads[*row]) - 1].rows as u64;
+            let to_come = (0..n).rev();
+            state.extend(to_come.map(|i| leave + Fr::from(i * State::ROW_TO_COME)));
         }
         let multiplicities = multiplicities.into_iter().map(Fr::from).collect();
         Table {
@@ -169,7 +167,6 @@ impl<'m> Trace<'m> {
             heads,
             flag_overrides: BTreeMap::new(),
             state,
-            left,
             data,
             multiplicities,
             instance,

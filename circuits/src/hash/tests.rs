@@ -456,7 +456,6 @@ fn without(table: &Table, from: usize, to: usize) -> Table {
     let mut t = table.clone();
     t.heads.drain(from..to);
     t.state.drain(from..to);
-    t.left.drain(from..to);
     t.data.drain(from * t.width..to * t.width);
     t
 }

@@ -559,7 +559,6 @@ fn runs_are_whole() {
         let mut table = good.clone();
         table.heads.drain(at..at + rows);
         table.state.drain(at..at + rows);
-        table.left.drain(at..at + rows);
         table
             .data
             .drain(at * table.width..(at + rows) * table.width);
@@ -590,6 +589,5 @@ fn runs_are_whole() {
     table.data.splice(at..at, row);
     table.heads.insert(checked + 2, table.heads[level]);
     table.state.insert(checked + 2, table.state[level]);
-    table.left.insert(checked + 2, Fr::ZERO);
     assert_fails(&rig.machine, &table);
 }
