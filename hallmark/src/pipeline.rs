@@ -174,7 +174,7 @@ pub fn budget(prover: &Prover, k: u32) -> Budget {
 /// Gas of a transaction that proves a batch of one segment: the constraint program's exactly, 16 for a byte of calldata,
 /// the group operations' by EIP-1108, and a part measured on the contract that does not depend on the machine.
 static L1_GAS: LazyLock<Option<u64>> = LazyLock::new(|| {
-    const FIXED: u64 = 280_000;
+    const FIXED: u64 = 304_000;
     const PER_BYTE: u64 = 16;
     const PER_MULTIPLICATION: u64 = 6_000 + 150;
     let cs = MainMachine::get().machine.constraint_system();
