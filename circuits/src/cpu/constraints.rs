@@ -146,7 +146,7 @@ pub(super) fn define_op(
         "next clock",
         &goes_on * (c.clock.shift(2) - c.clock - TICKS),
     );
-    let leave = goes_on * Fr::from(u64::from(running.0));
+    let leave = goes_on * running.element();
     let id = k.enter(&[running]).leave_expr(leave).finish();
     (id, c)
 }

@@ -531,18 +531,10 @@ impl Run<'_> {
         let from = index.saturating_mul(8);
         self.requests.last_payload_byte = from;
         let at = usize::try_from(from).unwrap_or(usize::MAX);
-        let bytes = self
-            .input
-            .payload
-            .get(at..)
-            .filter(|b| !b.is_empty())
-            .ok_or("the payload ends here")?;
+        let rest = self.input.payload.get(at..).unwrap_or_default();
+        let group = io::groups_of(rest).next().ok_or("the payload ends here")?;
         self.requests.reach(index + 1);
-        let mut group = [0; 8];
-        for (to, b) in group.iter_mut().zip(bytes) {
-            *to = *b;
-        }
-        Ok(u64::from_be_bytes(group))
+        Ok(group)
     }
 
     /// Opens the record of account A or of its slot B; the result is the balance or value.

@@ -37,11 +37,19 @@ impl State {
     pub const CLOSED: Self = Self(0);
     /// Holds above the start row only.
     pub const START: Self = Self(1);
-    /// What the state's column adds for each physical row of the logical row that is still to come. No state is as great.
-    pub const ROW_TO_COME: u64 = 1 << 8;
+    /// No state is as great.
+    const LIMIT: u32 = 1 << 8;
+    /// What the state's column adds for `rows` physical rows of the logical row that are still to come.
+    pub fn rows_to_come(rows: usize) -> Fr {
+        Fr::from(rows as u64 * u64::from(Self::LIMIT))
+    }
+    /// The state's number as a field element.
+    pub fn element(self) -> Fr {
+        Fr::from(u64::from(self.0))
+    }
     /// The state's number as a leave expression.
     pub fn expr(self) -> Expr {
-        Expr::from(u64::from(self.0))
+        self.element().into()
     }
 }
 
@@ -353,10 +361,7 @@ impl MachineBuilder {
     /// Declares a state of the run automaton.
     pub fn state(&mut self) -> State {
         self.states += 1;
-        assert!(
-            u64::from(self.states) < State::ROW_TO_COME,
-            "too many states"
-        );
+        assert!(self.states < State::LIMIT, "too many states");
         State(self.states)
     }
 

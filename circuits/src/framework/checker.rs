@@ -277,7 +277,7 @@ fn check_cover(machine: &Machine, table: &Table, failures: &mut Vec<Failure>, li
     let at = |v: &[Fr], row: usize| v.get(row).copied().unwrap_or(Fr::ZERO);
     for row in 0..LEAD_IN {
         let idle = table.heads.get(row).copied().unwrap_or(0) == 0;
-        if !idle || at(&table.state, row) != Fr::from(u64::from(State::START.0)) {
+        if !idle || at(&table.state, row) != State::START.element() {
             fail(
                 row,
                 "lead-in",
@@ -291,7 +291,7 @@ fn check_cover(machine: &Machine, table: &Table, failures: &mut Vec<Failure>, li
         let (before, state) = (at(&table.state, row - 1), at(&table.state, row));
         match usize::from(head).checked_sub(1) {
             None => {
-                if state != before - Fr::from(State::ROW_TO_COME) {
+                if state != before - State::rows_to_come(1) {
                     fail(
                         row,
                         "continuation",
@@ -301,11 +301,7 @@ fn check_cover(machine: &Machine, table: &Table, failures: &mut Vec<Failure>, li
             }
             Some(k) => {
                 let kind = &machine.kinds[k];
-                if !kind
-                    .enter
-                    .iter()
-                    .any(|s| Fr::from(u64::from(s.0)) == before)
-                {
+                if !kind.enter.iter().any(|s| s.element() == before) {
                     fail(
                         row,
                         "run",
@@ -314,7 +310,7 @@ fn check_cover(machine: &Machine, table: &Table, failures: &mut Vec<Failure>, li
                 }
                 if row < table.rows() {
                     scratch.evaluate(kind, table, row);
-                    let to_come = Fr::from((kind.rows as u64 - 1) * State::ROW_TO_COME);
+                    let to_come = State::rows_to_come(kind.rows - 1);
                     if scratch.outputs[kind.leave_output()] + to_come != state {
                         fail(
                             row,

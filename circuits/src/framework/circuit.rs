@@ -490,9 +490,7 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
             .map(|f| assigned.clone() * (f.clone() * (f.clone() - one.clone())))
             .collect();
         gates.push(lead.clone() * head.clone());
-        gates.push(
-            lead * (state.clone() - Expression::Constant(Fr::from(u64::from(State::START.0)))),
-        );
+        gates.push(lead * (state.clone() - Expression::Constant(State::START.element())));
 
         for (cell, value) in &machine.pins {
             gates.push(start.clone() * (v.expr(&cell.expr(), 0) - Expression::Constant(*value)));
@@ -507,11 +505,11 @@ fn cover_gates(cs: &mut ConstraintSystem<Fr>, machine: &Machine, config: &Machin
         }
         gates.push(tail * (one.clone() - flags[0].clone()));
         gates.push(active.clone() * (head.clone() * continued.clone()));
-        let to_come = |rows: usize| Fr::from(rows as u64 * State::ROW_TO_COME);
-        let mut expected = continued * (state_above.clone() - Expression::Constant(to_come(1)));
+        let mut expected =
+            continued * (state_above.clone() - Expression::Constant(State::rows_to_come(1)));
         let mut follow = zero();
         for (k, kind) in machine.kinds.iter().enumerate() {
-            let state = &kind.leave + Expr::from(to_come(kind.rows - 1));
+            let state = &kind.leave + Expr::from(State::rows_to_come(kind.rows - 1));
             if state != State::CLOSED.expr() {
                 expected = expected + flags[k].clone() * v.expr(&state, 0);
             }

@@ -20,8 +20,8 @@ pub struct Table {
     pub heads: Vec<u8>,
     /// Flags that differ from what `heads` says: (row, kind) to value. Empty in honest tables.
     pub flag_overrides: BTreeMap<(usize, usize), Fr>,
-    /// Per row: the automaton's state, and [`State::ROW_TO_COME`](super::State::ROW_TO_COME) for each row of the logical
-    /// row that is still to come.
+    /// Per row: the automaton's state, and [`State::rows_to_come`](super::State::rows_to_come) for the rows of the
+    /// logical row that are still to come.
     pub state: Vec<Fr>,
     /// Data cells, row-major.
     pub data: Vec<Fr>,

@@ -164,7 +164,7 @@ fn forgeries(t: &Toy) -> Vec<(&'static str, Table)> {
         ),
         (
             "rows to come",
-            change(&|x| x.state[first] -= Fr::from(State::ROW_TO_COME)),
+            change(&|x| x.state[first] -= State::rows_to_come(1)),
         ),
         ("state", change(&|x| x.state[first] = Fr::ZERO)),
         (

@@ -155,11 +155,11 @@ impl<'m> Trace<'m> {
             data[at] = Fr::from(wanted.remove(&d).unwrap_or(0));
         }
 
-        let mut state = vec![Fr::from(u64::from(State::START.0)); LEAD_IN];
+        let mut state = vec![State::START.element(); LEAD_IN];
         for (row, leave) in starts.iter().zip(leaves) {
-            let n = machine.kinds[usize::from(heads[*row]) - 1].rows as u64;
-            let to_come = (0..n).rev();
-            state.extend(to_come.map(|i| leave + Fr::from(i * State::ROW_TO_COME)));
+            let n = machine.kinds[usize::from(heads[*row]) - 1].rows;
+            let to_come = (0..n).rev().map(State::rows_to_come);
+            state.extend(to_come.map(|rows| leave + rows));
         }
         let multiplicities = multiplicities.into_iter().map(Fr::from).collect();
         Table {

@@ -470,7 +470,7 @@ fn a_turn_opens_no_other_run() {
     trace.push(rig.start);
     rig.chip.turn(&mut trace, [Fr::ZERO; 3]);
     // The state above the start row, by a multiple of the own one; the row below has what a turn demands.
-    let start = Fr::from(u64::from(State::START.0));
+    let start = State::START.element();
     let more = start * open.invert().unwrap();
     let turn = trace.rows() - 1;
     trace.row_mut(turn).set(cells.more, more);

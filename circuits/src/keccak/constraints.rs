@@ -245,8 +245,7 @@ pub(super) fn sponge(
     sums.extend((0..5).map(|x| c.sums[(x + 4) % 5].expr()));
     k.send(tokens.sums, c.end, sums);
 
-    let open = Fr::from(u64::from(state.0));
-    let leave = (Expr::one() - c.end * s.send.expr().not()) * open;
+    let leave = (Expr::one() - c.end * s.send.expr().not()) * state.element();
     (k.enter(&[state]).leave_expr(leave).finish(), s)
 }
 

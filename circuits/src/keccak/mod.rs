@@ -128,7 +128,7 @@ mod tables;
 mod tests;
 mod trace;
 
-pub use sponge::{Request, Run, absorb, groups, lanes, state_bytes};
+pub use sponge::{Request, Run, absorb, lanes, state_bytes};
 
 use crate::{
     Fr,

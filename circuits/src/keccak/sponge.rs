@@ -1,6 +1,7 @@
 //! Keccak-256 on bytes, in parts: what a run of the chip's rows is about.
 
 use super::{RATE_BYTES, RHO, ROUND_CONSTANTS};
+use crate::io::groups_of;
 use alloy_primitives::B256;
 
 /// What a `keccak` fact is about.
@@ -73,7 +74,7 @@ impl<'a> Run<'a> {
 pub fn absorb(lanes: &mut [u64; 25], blocks: &[u8]) {
     for block in blocks.chunks_exact(RATE_BYTES) {
         let mut state = State::new(*lanes);
-        for (lane, group) in state.lanes.iter_mut().zip(groups(block)) {
+        for (lane, group) in state.lanes.iter_mut().zip(groups_of(block)) {
             *lane ^= group.swap_bytes();
         }
         state.permute();
@@ -84,7 +85,7 @@ pub fn absorb(lanes: &mut [u64; 25], blocks: &[u8]) {
 /// The lanes that the first 200 of `bytes` make; missing bytes are zero.
 pub fn lanes(bytes: &[u8]) -> [u64; 25] {
     let mut lanes = [0; 25];
-    for (lane, group) in lanes.iter_mut().zip(groups(bytes)) {
+    for (lane, group) in lanes.iter_mut().zip(groups_of(bytes)) {
         *lane = group.swap_bytes();
     }
     lanes
@@ -97,18 +98,6 @@ pub fn state_bytes(lanes: &[u64; 25]) -> [u8; 200] {
         b.copy_from_slice(&lane.to_le_bytes());
     }
     bytes
-}
-
-/// The groups of 8 bytes that a byte string makes, big-endian, the last one filled up with zeros.
-pub fn groups(bytes: &[u8]) -> Vec<u64> {
-    bytes
-        .chunks(8)
-        .map(|c| {
-            let mut word = [0; 8];
-            word[..c.len()].copy_from_slice(c);
-            u64::from_be_bytes(word)
-        })
-        .collect()
 }
 
 /// A sponge state between rounds, lane `x + 5 y`.

@@ -1,6 +1,7 @@
 use super::{columns::Lane, tables::Mode, trace::Job, *};
 use crate::{
     framework::{Cell, Machine, checker, mutate, pow2, table::Table, trace::Trace},
+    io::groups_of,
     tables::{spread, spread64},
     testing::*,
 };
@@ -77,19 +78,18 @@ impl Case {
             length: request.length,
             groups: vec![],
         };
-        case.offer(stream, start, &groups(bytes));
+        case.offer(stream, start, bytes);
         if let Some(lanes) = before {
-            case.offer(stream + 2, 0, &groups(&state_bytes(&lanes)));
+            case.offer(stream + 2, 0, &state_bytes(&lanes));
         }
         if export {
-            case.offer(stream + 3, 0, &groups(&state_bytes(&run.after)));
+            case.offer(stream + 3, 0, &state_bytes(&run.after));
         }
         case
     }
-    fn offer(&mut self, stream: u64, start: u64, values: &[u64]) {
-        let values = values.iter().enumerate();
-        self.groups
-            .extend(values.map(|(i, v)| (stream, start + i as u64, *v)));
+    fn offer(&mut self, stream: u64, start: u64, bytes: &[u8]) {
+        let groups = (start..).zip(groups_of(bytes));
+        self.groups.extend(groups.map(|(i, v)| (stream, i, v)));
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     BLOCK_TIME, CHUNK, JOINT_BITS, KeccakChip, RATE_BYTES, RHO, ROUND_CONSTANTS, ROUNDS, Request,
     Run, TICK,
     columns::{Carry, Lane},
-    groups, parity_code, plane_code,
+    parity_code, plane_code,
     sponge::State,
     tables::{Mode, STATE_ROWS},
 };
@@ -14,6 +14,7 @@ use crate::{
         Cell, pow2,
         trace::{Row, Trace},
     },
+    io::groups_of,
     tables::spread,
 };
 use ff::Field;
@@ -112,7 +113,7 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(request: &Request, run: &Run<'_>) -> Self {
-        let mut whole = groups(run.bytes);
+        let mut whole: Vec<u64> = groups_of(run.bytes).collect();
         let rest = run.bytes.len() as u64 % 8;
         let (last, head) = match rest {
             0 => (0, 0),

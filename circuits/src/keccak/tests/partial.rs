@@ -278,7 +278,7 @@ fn a_state_that_is_not_what_was_absorbed_before() {
     let table = forge(&b, &b.finish(&[through()]), |rows| {
         let at = first_of(&b, rows, Mode::Between) + 5;
         let lane = state()[5];
-        let word = groups(&text(2 * RATE_BYTES))[5];
+        let word = groups_of(&text(2 * RATE_BYTES)).nth(5).unwrap();
         put_word(&mut rows[at], &b.chip.s, lane ^ 2, word);
     });
     refused(&b, &table, "bus keccak.lane");
