@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use alloy_primitives::{Address, B256, TxKind, U256};
+use alloy_primitives::{Address, B256, U256};
 use protocol::{
     Block, BlockHeader, Log, Receipt, SignedTransaction,
     history::{HISTORY_ADDRESS, history_slot},
@@ -11,16 +11,12 @@ use protocol::{
 };
 use revm::{
     ExecuteEvm,
-    context::TxEnv,
-    context_interface::{
-        result::{EVMError, ExecutionResult},
-        transaction::{AccessList, AccessListItem},
-    },
+    context_interface::result::{EVMError, ExecutionResult},
 };
 
 use crate::{
     error::{NodeError, StoreError},
-    exec::BlockContext,
+    exec::{BlockContext, transaction_environment},
     pool::{Pool, PooledTransaction},
     provability::ProvabilityCheck,
     state::{Changes, Overlay, StateView, Touched},
@@ -329,7 +325,7 @@ impl<'a, V: StateView> Builder<'a, V> {
         let outcome = match self
             .context
             .evm(&mut self.state)
-            .transact(environment(signed, *sender))
+            .transact(transaction_environment(signed, *sender))
         {
             Ok(outcome) => outcome,
             Err(EVMError::Transaction(reason)) => return Ok(Err(reason.to_string())),
@@ -393,33 +389,4 @@ fn logs(result: &ExecutionResult) -> Vec<Log> {
             data: log.data.data.clone(),
         })
         .collect()
-}
-
-/// The transaction as `revm` takes it.
-pub(crate) fn environment(signed: &SignedTransaction, sender: Address) -> TxEnv {
-    let transaction = &signed.transaction;
-    TxEnv {
-        tx_type: transaction.tx_type(),
-        caller: sender,
-        gas_limit: transaction.gas_limit,
-        gas_price: transaction.max_fee_per_gas(),
-        kind: transaction.to.map_or(TxKind::Create, TxKind::Call),
-        value: transaction.value,
-        data: transaction.input.clone(),
-        nonce: transaction.nonce,
-        chain_id: Some(transaction.chain_id),
-        access_list: AccessList(
-            transaction
-                .access_list()
-                .iter()
-                .map(|item| AccessListItem {
-                    address: item.address,
-                    storage_keys: item.storage_keys.clone(),
-                })
-                .collect(),
-        ),
-        gas_priority_fee: (transaction.tx_type() == protocol::transaction::TYPE_DYNAMIC_FEE)
-            .then(|| transaction.max_priority_fee_per_gas()),
-        ..TxEnv::default()
-    }
 }

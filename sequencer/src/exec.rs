@@ -1,31 +1,35 @@
 //! The EVM as this chain configures it: Osaka, EIP-1559, no blobs.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, TxKind, U256};
+use protocol::SignedTransaction;
 use revm::{
     Context, Database, MainBuilder, MainnetEvm,
-    context::{BlockEnv, CfgEnv},
-    context_interface::block::BlobExcessGasAndPrice,
+    context::{BlockEnv, CfgEnv, TxEnv},
+    context_interface::{
+        block::BlobExcessGasAndPrice,
+        transaction::{AccessList, AccessListItem},
+    },
     handler::MainnetContext,
     primitives::hardfork::SpecId,
 };
 
 /// The block that transactions execute in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct BlockContext {
+pub struct BlockContext {
     /// Chain id.
-    pub(crate) chain_id: u64,
+    pub chain_id: u64,
     /// Block number.
-    pub(crate) number: u64,
+    pub number: u64,
     /// Seconds since 1970.
-    pub(crate) timestamp: u64,
+    pub timestamp: u64,
     /// Block gas limit.
-    pub(crate) gas_limit: u64,
+    pub gas_limit: u64,
     /// Base fee in wei per gas.
-    pub(crate) base_fee: u64,
+    pub base_fee: u64,
     /// Receiver of the priority fees.
-    pub(crate) coinbase: Address,
+    pub coinbase: Address,
     /// PREVRANDAO.
-    pub(crate) prevrandao: B256,
+    pub prevrandao: B256,
 }
 
 impl BlockContext {
@@ -47,7 +51,7 @@ impl BlockContext {
     }
 
     /// An EVM over the given state.
-    pub(crate) fn evm<DB: Database>(&self, state: DB) -> MainnetEvm<MainnetContext<DB>> {
+    pub fn evm<DB: Database>(&self, state: DB) -> MainnetEvm<MainnetContext<DB>> {
         let mut config = CfgEnv::new_with_spec(SpecId::OSAKA).with_chain_id(self.chain_id);
         config.tx_chain_id_check = true;
         let context: MainnetContext<DB> = Context::new(state, SpecId::OSAKA);
@@ -55,5 +59,34 @@ impl BlockContext {
             .with_cfg(config)
             .with_block(self.env())
             .build_mainnet()
+    }
+}
+
+/// The transaction as `revm` takes it.
+pub fn transaction_environment(signed: &SignedTransaction, sender: Address) -> TxEnv {
+    let transaction = &signed.transaction;
+    TxEnv {
+        tx_type: transaction.tx_type(),
+        caller: sender,
+        gas_limit: transaction.gas_limit,
+        gas_price: transaction.max_fee_per_gas(),
+        kind: transaction.to.map_or(TxKind::Create, TxKind::Call),
+        value: transaction.value,
+        data: transaction.input.clone(),
+        nonce: transaction.nonce,
+        chain_id: Some(transaction.chain_id),
+        access_list: AccessList(
+            transaction
+                .access_list()
+                .iter()
+                .map(|item| AccessListItem {
+                    address: item.address,
+                    storage_keys: item.storage_keys.clone(),
+                })
+                .collect(),
+        ),
+        gas_priority_fee: (transaction.tx_type() == protocol::transaction::TYPE_DYNAMIC_FEE)
+            .then(|| transaction.max_priority_fee_per_gas()),
+        ..TxEnv::default()
     }
 }

@@ -30,6 +30,7 @@ mod witness;
 pub use batch::{BatchProofs, Progress, ProofStatus, SealedBatch};
 pub use config::{BlockProduction, Config, PoolLimits, RpcLimits, SealPolicy};
 pub use error::{AdmissionError, NodeError, Shortfall, StoreError, Unprovable};
+pub use exec::{BlockContext, transaction_environment};
 pub use node::{BlockSummary, Node};
 pub use pool::PooledTransaction;
 pub use provability::{ProvabilityCheck, Provable, TransfersOnly};
