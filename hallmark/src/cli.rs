@@ -1,7 +1,7 @@
 //! The command line.
 
 use alloy_primitives::Address;
-use clap::{Args, Parser, Subcommand, builder::BoolishValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::BoolishValueParser};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// Exit code: the command did what it says.
@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Srs(SrsArgs),
     /// Say what a batch or a transaction costs to prove.
     Cost(CostArgs),
+    /// Run official Ethereum state tests through the machine and compare it with revm.
+    Statetest(StatetestArgs),
 }
 
 /// Options of `demo`.
@@ -257,4 +259,55 @@ pub(crate) enum SrsAction {
 pub(crate) struct CostArgs {
     /// Batch files; without any, a transfer of each kind in a state of 2^16 accounts.
     pub(crate) batches: Vec<PathBuf>,
+}
+
+/// Options of `statetest`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StatetestArgs {
+    /// Files of state tests, or folders of them (the layouts of ethereum/tests and execution-spec-tests).
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Which tables the checker checks: of all cases, of a fixed tenth by the hash of the case's name, or none.
+    #[arg(
+        long,
+        default_value = "all",
+        env = "HALLMARK_CHECK",
+        help_heading = "Checking"
+    )]
+    pub(crate) check: CheckChoice,
+    /// Run only the cases whose name (file::test::data/gas/value) contains TEXT.
+    #[arg(long, value_name = "TEXT", help_heading = "Checking")]
+    pub(crate) filter: Option<String>,
+    /// Cases at the same time; as many as there are cores without it.
+    #[arg(
+        long,
+        env = "HALLMARK_JOBS",
+        value_name = "N",
+        help_heading = "Checking"
+    )]
+    pub(crate) jobs: Option<usize>,
+    /// Say of each case what became of it.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) each: bool,
+}
+
+/// Which tables `statetest` checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckChoice {
+    /// Those of all cases.
+    All,
+    /// Those of a fixed tenth, chosen by the hash of the case's name.
+    Tenth,
+    /// None: only the interpreter runs.
+    None,
+}
+
+impl std::fmt::Display for CheckChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::All => "all",
+            Self::Tenth => "tenth",
+            Self::None => "none",
+        })
+    }
 }

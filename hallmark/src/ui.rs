@@ -51,6 +51,31 @@ impl Ui {
         self.started.elapsed().as_secs_f64()
     }
 
+    /// How much is done, of 1, with a text: the bar on a terminal, elsewhere a line now and then.
+    pub(crate) fn progress(&self, fraction: f64, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.set_position((fraction * 1000.0) as u64);
+            bar.set_message(text.to_owned());
+            return;
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last
+            .as_ref()
+            .is_none_or(|(at, _)| at.elapsed() >= LINE_EVERY);
+        if due || fraction >= 1.0 {
+            *last = Some((Instant::now(), String::new()));
+            drop(last);
+            self.say(text);
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
     /// One line about what is done or begins.
     pub(crate) fn say(&self, text: impl AsRef<str>) {
         let line = format!("[{:6.1} s] {}", self.seconds(), text.as_ref());

@@ -75,6 +75,7 @@ fn help_lists_commands_and_exit_codes() {
         "keys",
         "srs",
         "cost",
+        "statetest",
         "Exit codes",
     ] {
         assert!(text.contains(word), "{word} is not in {text}");
@@ -207,7 +208,68 @@ fn proofs_that_the_key_refuses(directory: &Path) {
     }
 }
 
+/// The committed state tests.
+fn state_tests() -> String {
+    format!(
+        "{}/../tests/fixtures/ethereum-tests",
+        env!("CARGO_MANIFEST_DIR")
+    )
+}
+
+#[test]
+fn state_tests_run_and_are_reported() {
+    let d = directory();
+    let run = |args: &[&str]| hallmark(d.path(), &[&["statetest"], args].concat());
+    let output = run(&["--json", "--check", "tenth", "--each", &state_tests()]);
+    assert_eq!(code(&output), SUCCESS, "{}", stderr(&output));
+    let report = json(&output);
+    let number = |key: &str| report[key].as_u64().unwrap();
+    let reasons = report["not_provable"].as_object().unwrap().values();
+    let reasons: u64 = reasons.map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(number("agreed") + reasons, number("cases"));
+    assert_eq!(number("disagreed") + number("checker_rejected"), 0);
+    assert!(number("official_hash_matched") > 0 && number("gas_limit_lowered") > 0);
+    assert_eq!(
+        report["results"].as_array().unwrap().len() as u64,
+        number("cases")
+    );
+    assert_eq!(report["failing"].as_array().unwrap().len(), 0);
+
+    let output = run(&[
+        "--check",
+        "none",
+        "--filter",
+        "TransactionToItself",
+        &state_tests(),
+    ]);
+    assert_eq!(code(&output), SUCCESS, "{}", stderr(&output));
+    let text = String::from_utf8_lossy(&output.stdout);
+    let line = text.lines().find(|l| l.contains("agreed with revm"));
+    assert!(line.is_some_and(|l| l.trim_end().ends_with(" 1")), "{text}");
+}
+
 // NEGATIVE
+
+#[test]
+fn state_tests_that_are_none() {
+    let d = directory();
+    let run = |args: &[&str]| hallmark(d.path(), &[&["statetest", "--json"], args].concat());
+    assert_says(&run(&[]), USAGE, &["PATH"]);
+    assert_says(&run(&["--check", "half", "."]), USAGE, &["tenth"]);
+    assert_says(&run(&["absent"]), FAILURE, &["absent", "cannot be read"]);
+    assert_says(&run(&["."]), FAILURE, &["no JSON file"]);
+    assert_says(
+        &run(&["--filter", "no such case", &state_tests()]),
+        FAILURE,
+        &["no such case"],
+    );
+    fs::write(d.path().join("bad.json"), "{ \"a\": 1 }").unwrap();
+    let output = run(&["bad.json"]);
+    assert_eq!(code(&output), REFUSED, "{}", stderr(&output));
+    let report = json(&output);
+    assert_eq!(report["unreadable"], 1);
+    assert_eq!(report["failing"][0]["name"], "bad.json");
+}
 
 #[test]
 fn wrong_usage_has_its_own_exit_code() {

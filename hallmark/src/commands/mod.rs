@@ -7,6 +7,7 @@ mod keys;
 mod prove;
 mod sample;
 mod srs;
+mod statetest;
 mod verify;
 
 use crate::cli::{Cli, Command};
@@ -23,6 +24,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8> {
         Command::Keys(args) => keys::run(global, &args),
         Command::Srs(args) => srs::run(global, &args),
         Command::Cost(args) => cost::run(global, &args),
+        Command::Statetest(args) => statetest::run(global, &args),
     }
 }
 
