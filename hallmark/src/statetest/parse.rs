@@ -257,7 +257,8 @@ struct RawTransaction {
     max_fee_per_gas: Option<Quantity>,
     max_priority_fee_per_gas: Option<Quantity>,
     gas_limit: Vec<Quantity>,
-    to: String,
+    /// Absent, null or empty: a contract is created.
+    to: Option<String>,
     value: Vec<Quantity>,
     data: Vec<Bytes>,
     #[serde(default)]
@@ -389,9 +390,9 @@ impl RawAccount {
 
 impl RawTransaction {
     fn template(self, range: impl Fn(&'static str) -> ParseError) -> Result<Template, ParseError> {
-        let to = match self.to.as_str() {
-            "" | "0x" => None,
-            to => Some(to.parse().map_err(|_| range("the receiver"))?),
+        let to = match self.to.as_deref() {
+            None | Some("" | "0x") => None,
+            Some(to) => Some(to.parse().map_err(|_| range("the receiver"))?),
         };
         let key = self
             .secret_key

@@ -253,7 +253,7 @@ fn what_cannot_be_proven_has_its_reason() {
             t["transaction"]["to"] = json!("");
         }),
         (Reason::ContractCreation, &|t| {
-            t["transaction"]["to"] = json!("");
+            t["transaction"]["to"] = Value::Null;
             t["transaction"]["accessLists"] = json!([[]]);
         }),
         (Reason::PrecompileCall, &|t| {
