@@ -8,6 +8,21 @@ const solc = createRequire(import.meta.url)("solc");
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const check = process.argv.includes("--check");
 
+/// A source of a locked npm package. Its bytes are those whose hash is in the lock file.
+function packaged(path) {
+  if (!path.startsWith("@openzeppelin/contracts/")) return { error: `${path} is not of a package that contracts may import` };
+  try {
+    return { contents: readFileSync(join(root, "node_modules", path), "utf8") };
+  } catch (error) {
+    return { error: `${path}: ${error.message}; run npm ci` };
+  }
+}
+
+/// Where the variables lie, without the compiler's node numbers, which depend on the other sources.
+function variables({ storage, types }) {
+  return storage.map(({ label, slot, offset, type }) => ({ label, type: types[type].label, slot, offset }));
+}
+
 const sources = {};
 for (const name of readdirSync(join(root, "contracts")).sort()) {
   if (name.endsWith(".sol")) sources[name] = { content: readFileSync(join(root, "contracts", name), "utf8") };
@@ -21,10 +36,13 @@ const output = JSON.parse(
       settings: {
         ...settings,
         outputSelection: {
-          "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"] },
+          "*": {
+            "*": ["abi", "storageLayout", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.deployedBytecode.immutableReferences"],
+          },
         },
       },
     }),
+    { import: packaged },
   ),
 );
 const messages = output.errors ?? [];
@@ -50,6 +68,7 @@ for (const file of Object.keys(sources)) {
       bytecode: "0x" + bytecode.object,
       runtime: "0x" + deployedBytecode.object,
       immutables: deployedBytecode.immutableReferences ?? {},
+      storage: variables(contract.storageLayout),
     };
     const text = JSON.stringify(artifact, null, 1) + "\n";
     const path = join(root, "artifacts", `${name}.json`);

@@ -121,6 +121,31 @@ alloy_sol_types::sol! {
         function SHAPES() external view returns (uint8);
         function SRS_LABEL() external view returns (bytes32);
     }
+
+    /// The token of ERC-20.
+    #[derive(Debug, PartialEq, Eq)]
+    contract Token {
+        event Transfer(address indexed from, address indexed to, uint256 value);
+        event Approval(address indexed owner, address indexed spender, uint256 value);
+
+        error ERC20InsufficientBalance(address sender, uint256 balance, uint256 needed);
+        error ERC20InvalidSender(address sender);
+        error ERC20InvalidReceiver(address receiver);
+        error ERC20InsufficientAllowance(address spender, uint256 allowance, uint256 needed);
+        error ERC20InvalidApprover(address approver);
+        error ERC20InvalidSpender(address spender);
+
+        constructor(string memory name_, string memory symbol_);
+        function name() external view returns (string memory);
+        function symbol() external view returns (string memory);
+        function decimals() external view returns (uint8);
+        function totalSupply() external view returns (uint256);
+        function balanceOf(address account) external view returns (uint256);
+        function transfer(address to, uint256 value) external returns (bool);
+        function allowance(address owner, address spender) external view returns (uint256);
+        function approve(address spender, uint256 value) external returns (bool);
+        function transferFrom(address from, address to, uint256 value) external returns (bool);
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +154,7 @@ mod tests {
 
     use alloy_sol_types::SolInterface;
 
-    use super::{Rollup, Verifier};
+    use super::{Rollup, Token, Verifier};
     use crate::artifact::{self, Artifact};
 
     /// The canonical signature of an ABI entry.
@@ -189,16 +214,21 @@ mod tests {
             hashes(&rollup, "error"),
             selectors::<Rollup::RollupErrors>()
         );
-        let events = Rollup::RollupEvents::SELECTORS
-            .iter()
-            .map(|s| s.to_vec())
-            .collect();
+        let topics = |selectors: &[[u8; 32]]| selectors.iter().map(|s| s.to_vec()).collect();
+        let events: BTreeSet<_> = topics(Rollup::RollupEvents::SELECTORS);
         assert_eq!(hashes(&rollup, "event"), events);
+
+        let token = artifact::token().unwrap();
+        assert_eq!(hashes(&token, "function"), selectors::<Token::TokenCalls>());
+        assert_eq!(hashes(&token, "error"), selectors::<Token::TokenErrors>());
+        let events: BTreeSet<_> = topics(Token::TokenEvents::SELECTORS);
+        assert_eq!(hashes(&token, "event"), events);
     }
 
     #[test]
     fn contracts_can_be_deployed() {
-        for artifact in [artifact::verifier().unwrap(), artifact::rollup().unwrap()] {
+        let artifacts = [artifact::verifier(), artifact::rollup(), artifact::token()];
+        for artifact in artifacts.map(Result::unwrap) {
             assert!(artifact.runtime.len() <= 24_576, "{}", artifact.contract);
             assert!(
                 artifact.compiler.starts_with("0.8.37"),

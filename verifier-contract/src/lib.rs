@@ -1,13 +1,15 @@
-//! Solidity sources, compiled artifacts and Rust bindings of the L1 contracts.
+//! Solidity sources, compiled artifacts and Rust bindings of the L1 contracts, and of a token for L2.
 //!
 //! `contracts/` holds the sources, `artifacts/` what the pinned compiler makes of them (`npm run build` writes,
-//! `npm run check` compares). [`artifact`] gives the artifacts, [`Verifier`] and [`Rollup`] the calls, events and
-//! errors, [`deployment`] the transactions that put them on an L1, and [`local`] an L1 inside the process.
+//! `npm run check` compares). [`artifact`] gives the artifacts, [`Verifier`], [`Rollup`] and [`Token`] the calls, events and
+//! errors, [`deployment`] the transactions that put the rollup on an L1, [`local`] an L1 inside the process, and [`token`] the
+//! storage with which a genesis places a token.
 
 pub mod artifact;
 pub mod deployment;
 pub mod local;
 pub mod node;
+pub mod token;
 
 mod bindings;
-pub use bindings::{Rollup, Verifier};
+pub use bindings::{Rollup, Token, Verifier};
