@@ -2,9 +2,10 @@
 //!
 //! Tests use it to run the whole line: seal a batch with a [`sequencer::Node`], turn it into segments with
 //! [`plan::plan`], prove them with [`pipeline::prove`], and submit the proofs with [`l1::EmbeddedL1`]. Official state tests run
-//! with [`statetest::run`].
+//! with [`statetest::run`]. [`token::genesis_account`] is an ERC-20 token for a genesis.
 
 pub mod l1;
 pub mod pipeline;
 pub mod plan;
 pub mod statetest;
+pub mod token;
