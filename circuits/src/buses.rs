@@ -1,6 +1,10 @@
 //! The buses that chips share. Who sends, who receives and why each balances is written in the book's bus inventory.
 
-use crate::framework::{Bus, BusKind, MachineBuilder};
+use crate::{
+    Fr,
+    framework::{Bus, BusKind, MachineBuilder, pow2},
+};
+use ff::Field;
 
 /// Places of a service message of `cpu.op`: one message for all services, whose values are always the same operands.
 /// A service's provider has 0 where the service does not look, so an operand there must be 0.
@@ -25,6 +29,21 @@ pub mod place {
     pub const C_LO: usize = 8;
     /// A constant of the instruction.
     pub const CODE: usize = 9;
+}
+
+/// Places of a code and three words.
+const WORDS: [usize; 7] = {
+    use place::*;
+    [CODE, A_HI, A_LO, B_HI, B_LO, D_HI, D_LO]
+};
+
+/// The entry of the table of powers of 2 for the exponent `n`, at the places of a service message.
+fn power(n: u32) -> Vec<Fr> {
+    let mut values = vec![Fr::ZERO; place::D_LO + 1];
+    values[place::A_LO] = Fr::from(u64::from(n));
+    let half = if n < 128 { place::D_LO } else { place::D_HI };
+    values[half] = pow2(n % 128);
+    values
 }
 
 /// Handles of the shared buses.
@@ -53,15 +72,23 @@ pub struct Buses {
     pub tree: Bus,
     /// Token `(stream, index, hi, lo)`: a 32-byte word written to groups `index .. index + 4` of a byte stream.
     pub word: Bus,
-    /// Fact `(code, offset, size, length, hi, lo)`: the canonical RLP item of `size` bytes (of the header alone for a list) that
-    /// begins at byte `offset` of the payload. Code 1: an integer, length 0, its value. Code 2: a string, its length and value.
-    /// Code 4 or 5: a string or list, length 0, its length as the value.
-    pub item: Bus,
-    /// Fact `(offset, length, nonzero)`: how many of `length` payload bytes from byte `offset` are not zero.
-    pub count: Bus,
-    /// Fact `(code, x_hi, x_lo, m, y_hi, y_lo, z_hi, z_lo)`: `z + q 2^256 = x m + (1 - 2 subtract) y` with
-    /// `code = subtract - 2 q`.
+    /// Fact `(start, length, nonzero, head, value)`: what a block of payload bytes holds, see [`crate::io`].
+    pub span: Bus,
+    /// Fact `(code, x_hi, x_lo, m - 1, y_hi, y_lo, z_hi, z_lo)`: `z + q 2^256 = x m + (1 - 2 subtract) y` with
+    /// `code = subtract + 2 q + 2`.
     pub arith: Bus,
+    /// Fact `(code, a_hi, a_lo, b_hi, b_lo, d_hi, d_lo)`: `d = a b` modulo 2^256 (code 0), or as integers (code 1).
+    pub product: Bus,
+    /// Fact `(code, a_hi, a_lo, b_hi, b_lo, d_hi, d_lo)`: `d` is a and b (code 0), a or b (1), a exclusive-or b (2).
+    pub logic: Bus,
+    /// Table `(n, hi, lo)`: the word `2^n`.
+    pub power: Bus,
+    /// Fact `(position, 0, byte + 256 data, 0, number)`: a byte of the code with this number; `data` is 1 inside the data of a PUSH.
+    pub code: Bus,
+    /// Fact `(position, hi, lo, left, number)`: the data of a PUSH up to this position of a code, of which `left` bytes are left.
+    pub push: Bus,
+    /// Token `(number, index, hi, lo)`: 32 bytes of a code.
+    pub code_word: Bus,
 }
 
 impl Buses {
@@ -90,13 +117,23 @@ impl Buses {
             record: b.bus("record", Token, 10),
             tree: b.bus_at("tree", Token, &[A_HI, C_LO, A_LO], None),
             word: b.bus_at("word", Token, &[A_LO, C_LO, B_HI, B_LO], Some((STEP, 4))),
-            item: b.bus_at("item", Fact, &[CODE, C_LO, STEP, B_LO, D_HI, D_LO], None),
-            count: b.bus_at("count", Fact, &[A_LO, B_LO, D_LO], None),
+            span: b.bus_at("span", Fact, &[A_LO, B_LO, STEP, D_HI, D_LO], None),
             arith: b.bus_at(
                 "arith",
                 Fact,
                 &[CODE, A_HI, A_LO, C_LO, B_HI, B_LO, D_HI, D_LO],
                 None,
+            ),
+            product: b.bus_at("product", Fact, &WORDS, None),
+            logic: b.bus_at("logic", Fact, &WORDS, None),
+            power: b.table("power", || (0..256).map(power).collect()),
+            code: b.bus("code", Fact, 5),
+            push: b.bus("push", Fact, 5),
+            code_word: b.bus_at(
+                "code.word",
+                Token,
+                &[A_LO, C_LO, B_HI, B_LO],
+                Some((STEP, 1)),
             ),
         }
     }

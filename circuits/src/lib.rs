@@ -2,12 +2,14 @@
 
 pub mod arith;
 pub mod buses;
+pub mod code;
 pub mod cpu;
 pub mod framework;
 pub mod hash;
 pub mod io;
 pub mod keccak;
 mod limbs;
+pub mod logic;
 pub mod machine;
 #[cfg(test)]
 pub(crate) mod sample;

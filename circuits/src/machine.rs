@@ -3,6 +3,7 @@
 use crate::{
     LAYOUT, arith,
     buses::Buses,
+    code,
     cpu::{
         self,
         asm::Program,
@@ -10,7 +11,7 @@ use crate::{
     },
     framework::{Machine, MachineBuilder, table::Table, trace::Trace},
     hash::{self, Permutations},
-    io, keccak, secp,
+    io, keccak, logic, secp,
     tree::{self, Chain},
     witness::{SegmentInput, halves},
 };
@@ -28,8 +29,11 @@ pub struct MainMachine {
     /// The segment's program.
     pub program: Program,
     cpu: cpu::CpuChip,
+    code: code::CodeChip,
     io: io::IoChip,
     arith: arith::ArithChip,
+    product: arith::product::ProductChip,
+    logic: logic::LogicChip,
     keccak: keccak::KeccakChip,
     hash: hash::HashChip,
     secp: secp::SecpChip,
@@ -75,8 +79,11 @@ impl MainMachine {
         let buses = Buses::declare(&mut b);
         let program = cpu::program::build();
         let cpu = cpu::define(&mut b, &buses, &program);
+        let code = code::define(&mut b, &buses, cpu.codes);
         let io = io::define(&mut b, &buses);
         let arith = arith::define(&mut b, &buses);
+        let product = arith::product::define(&mut b, &buses);
+        let logic = logic::define(&mut b, &buses);
         let keccak = keccak::define(&mut b, &buses);
         let hash = hash::define(&mut b, &buses);
         let secp = secp::define(&mut b, &buses);
@@ -85,8 +92,11 @@ impl MainMachine {
             machine: Arc::new(b.build()),
             program,
             cpu,
+            code,
             io,
             arith,
+            product,
+            logic,
             keccak,
             hash,
             secp,
@@ -97,6 +107,11 @@ impl MainMachine {
     /// The chip that runs the program.
     pub fn cpu(&self) -> &cpu::CpuChip {
         &self.cpu
+    }
+
+    /// The chips whose rows the program's run fills.
+    pub(crate) fn chips(&self) -> (&cpu::CpuChip, &code::CodeChip) {
+        (&self.cpu, &self.code)
     }
 
     /// Runs the segment's program alone.
@@ -112,7 +127,7 @@ impl MainMachine {
         trace: Trace<'m>,
         input: &SegmentInput,
     ) -> Result<Execution<'m>, ExecutionError> {
-        interpreter::run(trace, &self.cpu, &self.program, input)
+        interpreter::run(trace, self.chips(), &self.program, input)
     }
 
     /// Runs the segment's program and counts the rows of [`Self::fill`] without filling them.
@@ -130,7 +145,12 @@ impl MainMachine {
         let requests = &run.requests;
         add("io", requests.words.len() + requests.reads.rows());
         let ariths: HashSet<_> = requests.ariths.iter().collect();
-        add("arith", ariths.len());
+        let products: HashSet<_> = requests.products.iter().collect();
+        add(
+            "arith",
+            ariths.len() + products.len() * arith::product::ROWS,
+        );
+        add("logic", logic::rows(requests.logics.iter().copied()));
         add("hash", permutations.rows());
         let sponges = distinct(&requests.keccaks).into_iter();
         let sponges = sponges.map(|r| keccak::rows(r.length as usize, r.import, r.export));
@@ -156,7 +176,7 @@ impl MainMachine {
             requests,
             boundary,
             public,
-            instructions,
+            executed,
             ..
         } = run;
         self.hash.fill(&mut trace, &permutations);
@@ -166,6 +186,10 @@ impl MainMachine {
         self.io.trace_reads(&mut trace, &requests.reads);
         self.arith
             .trace(&mut trace, requests.ariths.iter().copied());
+        self.product
+            .trace(&mut trace, requests.products.iter().copied());
+        self.logic
+            .trace(&mut trace, requests.logics.iter().copied());
 
         let runs = distinct(&requests.keccaks);
         for part in self.parts(runs, |part, request| {
@@ -192,7 +216,7 @@ impl MainMachine {
             table,
             rows,
             rows_by_chip,
-            instructions,
+            instructions: executed.iter().sum::<u64>() as usize,
             boundary,
         })
     }

@@ -133,6 +133,55 @@ impl Chain {
         }
     }
 
+    /// One block of transactions that are not executed here, so where the batch ends is not known. All accounts, slots and codes of the
+    /// genesis are there.
+    pub(crate) fn open_batch(&self, transactions: Vec<SignedTransaction>) -> SegmentInput {
+        let input = BlockInput {
+            number: self.tip.number + 1,
+            timestamp: self.tip.timestamp + 1,
+            gas_limit: self.tip.gas_limit,
+            base_fee: rules::next_base_fee(
+                self.tip.gas_limit,
+                self.tip.gas_used,
+                self.tip.base_fee,
+            )
+            .unwrap(),
+            coinbase: self.genesis.coinbase,
+            prev_randao: B256::repeat_byte(0x5a),
+            transactions,
+        };
+        let slot = (HISTORY_ADDRESS, history_slot(self.tip.number));
+        let mut storage = BTreeMap::from([(slot, U256::ZERO)]);
+        for (address, account) in &self.genesis.accounts {
+            let slots = account.storage.iter();
+            storage.extend(slots.map(|(s, w)| ((*address, *s), *w)));
+        }
+        let codes = self.genesis.accounts.values().map(|a| a.code.clone());
+        let mut accounts = self.accounts.clone();
+        accounts.entry(self.genesis.coinbase).or_default();
+        let mut input = SegmentInput {
+            chain_id: 1337,
+            batch_hash: B256::repeat_byte(7),
+            from: Default::default(),
+            to: None,
+            cut: None,
+            parent: self.tip,
+            payload: Payload {
+                blocks: vec![input],
+            }
+            .encode(),
+            accounts,
+            storage,
+            codes: codes.map(|c| (keccak256(&c), c)).collect(),
+            nodes: self.nodes.clone(),
+        };
+        input.from.state_root = field::to_bytes(&self.root);
+        input.from.tip_hash = self.tip.hash();
+        input.from.block_number = self.tip.number;
+        input.from.block_timestamp = self.tip.timestamp;
+        input
+    }
+
     /// Executes blocks of transactions as one batch and returns the input of its only segment.
     pub(crate) fn batch(&mut self, blocks: Vec<Vec<SignedTransaction>>) -> SegmentInput {
         let (parent, root) = (self.tip, self.root);
@@ -220,6 +269,15 @@ impl Chain {
             payload_hash: payload.hash(),
             ..Default::default()
         };
-        SegmentInput::whole_batch(&statement, parent, payload.encode(), touched, slots, nodes)
+        let codes = BTreeMap::new();
+        SegmentInput::whole_batch(
+            &statement,
+            parent,
+            payload.encode(),
+            touched,
+            slots,
+            codes,
+            nodes,
+        )
     }
 }

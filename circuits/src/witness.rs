@@ -1,12 +1,14 @@
 //! A segment's input, and what its execution asks of the chips.
 
+mod codes;
 mod records;
 
+pub use codes::Codes;
 pub(crate) use records::Records;
 pub use records::StateChange;
 
-use crate::{Fr, arith, framework::pow2, io, keccak, secp};
-use alloy_primitives::{Address, B256, U256};
+use crate::{Fr, arith, framework::pow2, io, keccak, logic, secp};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use ff::Field;
 use protocol::{Account, BatchStatement, BlockHeader, BoundaryState, field, tree::MemoryStore};
 use std::collections::{BTreeMap, HashMap};
@@ -59,6 +61,8 @@ pub struct SegmentInput {
     pub accounts: BTreeMap<Address, Account>,
     /// Slots before the segment; those it looks at must be here.
     pub storage: BTreeMap<(Address, U256), U256>,
+    /// Codes that run, by their keccak hash.
+    pub codes: BTreeMap<B256, Bytes>,
     /// Tree nodes on the paths of these accounts and slots.
     pub nodes: MemoryStore,
 }
@@ -71,6 +75,7 @@ impl SegmentInput {
         payload: Vec<u8>,
         accounts: BTreeMap<Address, Account>,
         storage: BTreeMap<(Address, U256), U256>,
+        codes: BTreeMap<B256, Bytes>,
         nodes: MemoryStore,
     ) -> Self {
         Self {
@@ -83,6 +88,7 @@ impl SegmentInput {
             payload,
             accounts,
             storage,
+            codes,
             nodes,
         }
     }
@@ -132,6 +138,12 @@ pub struct Requests {
     pub signatures: Vec<secp::Signature>,
     /// Linear operations.
     pub ariths: Vec<arith::Operation>,
+    /// Products.
+    pub products: Vec<arith::product::Product>,
+    /// Bitwise operations.
+    pub logics: Vec<logic::Operation>,
+    /// Codes that run.
+    pub codes: Codes,
     /// Inputs of Poseidon2 permutations.
     pub permutations: Vec<[Fr; 3]>,
     /// Words written to byte streams.

@@ -71,6 +71,8 @@ pub fn segment_input(witness: &BatchWitness) -> Result<SegmentInput> {
             .iter()
             .map(|(a, slot, word)| ((*a, *slot), *word))
             .collect(),
+        // The door lets no transaction to a contract in.
+        BTreeMap::new(),
         witness.tree()?,
     ))
 }

@@ -88,7 +88,7 @@ fn hashes() {
     pinned(
         "account",
         element(account.leaf_value().unwrap()),
-        b256!("1f05731fe1057d86d18136486bbc6240e68262977f0edd5458f2ad0ec7dd95d3"),
+        b256!("1ccba5b8163407b336c6663ebce454073fa8df26eff9237ccfc6667ecebf4005"),
     );
     pinned(
         "storage word",
@@ -116,12 +116,12 @@ fn records() {
     pinned(
         "receipts hash",
         block.header.receipts_hash,
-        b256!("29819dfd862fed7cba6bcc6a81f4e20dd59e7cf64a6c43944cda9e413ccdba94"),
+        b256!("02bde2489a94081068996c17c9b3603a2a0cc7dcbf32a6cec71b38ab3ae86b39"),
     );
     pinned(
         "block hash",
         block.header.hash(),
-        b256!("93e2705646e21f2c55886e865ad54acdc7edb41160190d153b90e6b78ce6cdcf"),
+        b256!("0e1d12e095b0fcf48cdfeabc43ab95d1af067a7b44891300080d9fd01afe78a0"),
     );
     let payload = Payload {
         blocks: vec![block.input()],
@@ -144,7 +144,7 @@ fn records() {
     pinned(
         "batch hash",
         statement.hash(),
-        b256!("bb017a646957b5a102f9dbfc2784c5432c8c6ae035a6428ac942100e3acc50a6"),
+        b256!("3c02c7fd5bab520ffdcbe78252737ec58d2e63ec91e9ff99ea3420aac41b1ab6"),
     );
     pinned(
         "start",
@@ -154,12 +154,12 @@ fn records() {
     pinned(
         "end",
         statement.end().hash(),
-        b256!("99ed10b9726bf266fa8bc9cf51486d5fc513e5eb83a02a4aade50172c252f8a9"),
+        b256!("5580af7d85b60dc83d48dc06ba98cb0b72b35c9e6e59e38f9aef0b3a28bfca45"),
     );
     pinned(
         "segment hash",
         statement.segment_hash(&statement.start(1), &statement.end()),
-        b256!("feaba19f9929174cc884280f7ebc504a73ef22e43101bb81494b7d0953538adf"),
+        b256!("9a268031bda52a19938ebd2b44f10fa4bf3f150e63a1204647fc813afc3d87bc"),
     );
 }
 
@@ -176,6 +176,6 @@ fn genesis() {
     pinned(
         "genesis state root",
         element(genesis.state().unwrap().root),
-        b256!("1e2695d29b6ede129fcbd92069c4465f1d8d36872386113d31e483cebd227296"),
+        b256!("1449e12bf5ff66599a926f1195b97020b3be96a5fdaaca20b4d85da20a0962e0"),
     );
 }

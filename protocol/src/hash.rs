@@ -81,10 +81,9 @@ impl Tag {
 
 /// Bytes packed into one field element by [`hash_bytes`].
 ///
-/// A multiple of 8 and of 4, so neither the chip that reads code (4 bytes a row) nor the one that copies bytes
-/// (8 bytes a row) ever splits a row's bytes over two elements; 31 bytes would save a quarter of the permutations and
-/// cost both chips that alignment.
-pub const BYTES_PER_ELEMENT: usize = 24;
+/// Half a word: a permutation takes the two halves of one 32-byte word, as the machine keeps words; 31 bytes would save half of the
+/// permutations and cost the alignment.
+pub const BYTES_PER_ELEMENT: usize = 16;
 
 /// Digest of a sequence of field elements.
 pub fn hash(tag: Tag, inputs: &[Fr]) -> Fr {

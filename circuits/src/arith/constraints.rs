@@ -33,10 +33,10 @@ pub fn define(b: &mut MachineBuilder, buses: &Buses) -> ArithChip {
         k.require(range, 1, vec![half[HALF_LIMBS - 1] * TOP_SCALE]);
     }
     let values = vec![
-        c.subtract - &q * 2,
+        c.subtract + (&q + 1) * 2,
         c.x_hi.expr(),
         c.x_lo.expr(),
-        c.m.expr(),
+        c.m - 1,
         c.y_hi.expr(),
         c.y_lo.expr(),
         z_hi,

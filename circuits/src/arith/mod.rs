@@ -1,7 +1,7 @@
-//! `arith`: one linear operation on 256-bit words.
+//! `arith`: arithmetic on 256-bit words. This page is about linear operations; products are in [`product`].
 //!
-//! One kind, `arith.linear`, of one physical row. It provides the fact
-//! `arith(code, x_hi, x_lo, m, y_hi, y_lo, z_hi, z_lo)` with `code = subtract - 2 q`, which says over the integers
+//! The kind `arith.linear` has one physical row. It provides the fact
+//! `arith(code, x_hi, x_lo, m - 1, y_hi, y_lo, z_hi, z_lo)` with `code = subtract + 2 q + 2`, which says over the integers
 //!
 //! ```text
 //! z + q 2^256 = x m + (1 - 2 subtract) y,   0 <= z < 2^256,   -1 <= q < 2^65 - 1
@@ -23,7 +23,8 @@
 //!
 //! Both sides of each equation are smaller than 2^194 in absolute value, so equality in the field is equality
 //! over the integers, and `z_lo`, `k`, `z_hi`, `q` are unique: a remainder and a quotient by 2^128. `code` tells `subtract`
-//! (its parity) and `q`, both of which are in range: 0 is a sum below 2^256, 1 a difference that is not negative, 3 one that is.
+//! (its parity) and `q`, both of which are in range: 2 is a sum below 2^256, 4 one
+//! from there to 2^257, 3 a difference that is not negative, 1 one that is.
 //!
 //! # Rows
 //!
@@ -36,6 +37,7 @@
 
 mod columns;
 mod constraints;
+pub mod product;
 #[cfg(test)]
 mod tests;
 mod trace;

@@ -50,10 +50,10 @@ fn signed(v: i128) -> Fr {
 fn answer(op: &Operation, z: U256, q: i128) -> [Fr; 8] {
     let (x, y, z) = (split_word(op.x), split_word(op.y), split_word(z));
     [
-        Fr::from(u64::from(op.subtract)) - signed(2 * q),
+        Fr::from(u64::from(op.subtract)) + signed(2 * q + 2),
         x.0,
         x.1,
-        Fr::from_u128(op.m),
+        Fr::from_u128(op.m) - Fr::ONE,
         y.0,
         y.1,
         z.0,
@@ -246,7 +246,7 @@ fn moved(s: &Small, z: &[Cell], carry: &[Cell], units: Fr) -> Table {
             .sum()
     };
     let q = limbs(&columns.overflow) - Fr::ONE;
-    let code = table.cell(row, columns.subtract) - q.double();
+    let code = table.cell(row, columns.subtract) + (q + Fr::ONE).double();
     let claimed = [code, limbs(&columns.z_hi), limbs(&columns.z_lo)];
     for (i, v) in [0, 6, 7].into_iter().zip(claimed) {
         table.set(ask, s.question[i], v);

@@ -2,12 +2,14 @@
 
 use super::{
     interpreter::View,
-    isa::{Op, STAMP_STEP, Service, Word},
+    isa::{DEPTH_AT, Entry, GAS_AT, LANDINGS_AT, OPCODES_AT, Op, STACK_BIAS, STAMP_STEP, Service},
+    memory::Registers,
+    opcodes::opcode,
     program::SegmentVars,
 };
-use crate::Fr;
+use crate::{Fr, framework::pow2};
 use alloy_primitives::{Address, B256, U256};
-use ff::Field;
+use ff::{Field, PrimeField};
 use protocol::{account::EMPTY_CODE_COMMITMENT, field};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -51,18 +53,29 @@ pub struct Label(usize);
 pub type HintFn = Arc<dyn Fn(&View<'_>) -> Result<U256, String> + Send + Sync>;
 /// Computes two field elements that a hint supplies as the halves of a word, or says why there are none.
 pub type ElementsFn = Arc<dyn Fn(&View<'_>) -> Result<(Fr, Fr), String> + Send + Sync>;
-/// Decides a jump that the prover may take.
-pub type ChoiceFn = Arc<dyn Fn(&View<'_>) -> bool + Send + Sync>;
+/// Decides which entry of an instruction is taken, or says why none can be.
+pub type PickFn = Arc<dyn Fn(&View<'_>) -> Result<usize, String> + Send + Sync>;
 
 /// What the witness generator does where the program leaves a choice.
 #[derive(Clone)]
 pub enum Choice {
-    /// D of an instruction that does not say what it is.
+    /// The result of an instruction that does not say what it is.
     Word(HintFn),
     /// The same, where the halves are field elements.
     Elements(ElementsFn),
-    /// Direction of an instruction that may be followed by two.
-    Jump(ChoiceFn),
+    /// Which of its entries an instruction follows.
+    Entry(PickFn),
+}
+
+/// An assembled instruction.
+#[derive(Clone)]
+pub struct Word {
+    /// Its address.
+    pub address: u64,
+    /// The ways in which it may go; one at least.
+    pub entries: Vec<Entry>,
+    /// What the witness generator chooses there.
+    pub choice: Option<Choice>,
 }
 
 /// An assembled program.
@@ -70,20 +83,32 @@ pub enum Choice {
 pub struct Program {
     /// Instructions by index.
     pub words: Vec<Word>,
-    /// Choices by index of the instruction.
-    pub choices: BTreeMap<u64, Choice>,
     /// Names of the scratch words, by address.
     pub names: Vec<String>,
     /// What each instruction is for, by index of the first one it stands for.
     pub notes: BTreeMap<u64, String>,
     /// From which instruction on the words of the boundary state after the segment are in place, and where they are.
     pub boundary: (u64, SegmentVars),
+    /// Index plus 1 of the instruction at an address, 0 where there is none.
+    indices: Vec<u32>,
 }
 
 impl Program {
-    /// The ROM's address of the first instruction: scratch words have the addresses below.
+    /// Address of the first instruction: scratch words have the addresses below.
     pub fn first_upc(&self) -> u64 {
         self.names.len() as u64
+    }
+    /// Index of the instruction at an address.
+    pub fn index(&self, address: u64) -> Option<u64> {
+        let at = usize::try_from(address).ok()?;
+        let index = *self.indices.get(at)?;
+        index.checked_sub(1).map(u64::from)
+    }
+    /// Whether the opcode `tag` (a byte of a code, see [`crate::buses::Buses::code`]) cannot begin with these registers. One that
+    /// does not exist begins, and fails.
+    pub(super) fn faults(&self, tag: u64, r: &Registers) -> bool {
+        let known = u8::try_from(tag).ok().and_then(opcode);
+        known.is_some_and(|o| !o.begins(r))
     }
     /// What the instruction with this index is for.
     pub fn part(&self, index: u64) -> &str {
@@ -97,8 +122,7 @@ impl Program {
 struct Own {
     public: Var,
     zero: Var,
-    one: Var,
-    /// 2^64.
+    /// 2^64 - 1.
     group: Var,
     /// Results that nobody reads.
     unread: Var,
@@ -112,30 +136,118 @@ struct Own {
     t: [Var; 2],
 }
 
-/// Collects words; jumps are resolved at the end.
-pub struct Asm {
-    words: Vec<Word>,
-    /// For each word where it goes other than to the next word: always, or if the prover likes.
-    jumps: BTreeMap<usize, (Label, bool)>,
-    labels: Vec<Option<u64>>,
-    placed: BTreeSet<usize>,
-    choices: BTreeMap<u64, Choice>,
-    names: Vec<String>,
-    notes: BTreeMap<u64, String>,
-    own: Own,
-    /// Group that the stream last written to is written to next.
-    written: u64,
-    /// Whether an account is open.
-    open: bool,
-}
-
-/// Operands of an instruction; what is left out is 0 (C: 1 where it is a factor; D: unread).
+/// Operands of an instruction that asks a service; what is left out is 0 (D: unread).
 #[derive(Clone, Copy, Default)]
 struct Operands {
     a: Option<Var>,
     b: Option<Source>,
     c: Option<Var>,
     d: Option<Var>,
+}
+
+/// Operand A or B.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Operand {
+    /// A word that is 0.
+    #[default]
+    Zero,
+    /// A scratch word.
+    Word(Var),
+    /// A word of the stack, counted from 1 at the top.
+    Stack(u16),
+    /// The same, taken off.
+    Pop(u16),
+    /// A: the data of the PUSH of so many bytes at the program counter.
+    Data(u16),
+    /// B: the word whose address A is.
+    Far,
+}
+
+impl From<Var> for Operand {
+    fn from(v: Var) -> Self {
+        Self::Word(v)
+    }
+}
+
+/// Operand D.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Target {
+    /// Nobody reads it.
+    #[default]
+    Unread,
+    /// A scratch word.
+    Word(Var),
+    /// The word whose address A is.
+    Far,
+    /// A new word of the stack, after so many were taken off.
+    Push(u16),
+}
+
+/// Which instruction is next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The one below.
+    #[default]
+    Ahead,
+    /// Another one.
+    To(Label),
+    /// That of the opcode so many bytes further.
+    Opcode(u16),
+    /// That of the opcode that A says, which must be a JUMPDEST.
+    Landing,
+    /// Another one; the opcode that A says is part of D.
+    Inspect(Label),
+    /// The program ends; the codes follow or not.
+    End(bool),
+}
+
+/// What an instruction of the EVM does to the registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// The register word.
+    pub(super) word: Var,
+    /// Gas that it costs.
+    pub(super) gas: u64,
+    /// By how much the stack grows.
+    pub(super) grows: i64,
+}
+
+/// An entry of the ROM before its jumps are resolved.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Micro {
+    pub(super) ops: Vec<Op>,
+    pub(super) service: Option<Service>,
+    pub(super) imm: Fr,
+    pub(super) a: Operand,
+    pub(super) b: Operand,
+    pub(super) c: Option<Var>,
+    pub(super) d: Target,
+    pub(super) registers: Option<Step>,
+    pub(super) next: Next,
+}
+
+/// An instruction before it is assembled.
+struct Draft {
+    /// Its address, if it has one of its own.
+    address: Option<u64>,
+    entries: Vec<Micro>,
+    choice: Option<Choice>,
+}
+
+/// Collects instructions; jumps are resolved at the end.
+pub struct Asm {
+    drafts: Vec<Draft>,
+    labels: Vec<Option<u64>>,
+    placed: BTreeSet<usize>,
+    names: Vec<String>,
+    notes: BTreeMap<u64, String>,
+    own: Own,
+    /// Address that the next instruction has.
+    address: Option<u64>,
+    /// Group that the stream last written to is written to next.
+    written: u64,
+    /// Whether a record is open.
+    open: bool,
 }
 
 impl Default for Asm {
@@ -148,8 +260,7 @@ impl Default for Asm {
         let own = Own {
             public: var("public input"),
             zero: var("zero"),
-            one: var("one"),
-            group: var("2^64"),
+            group: var("2^64 - 1"),
             unread: var("unread"),
             stamp: var("stamp"),
             index: var("stream index"),
@@ -157,20 +268,18 @@ impl Default for Asm {
             t: [var("assembler's 0"), var("assembler's 1")],
         };
         let mut p = Self {
-            words: vec![],
-            jumps: BTreeMap::new(),
+            drafts: vec![],
             labels: vec![],
             placed: BTreeSet::new(),
-            choices: BTreeMap::new(),
             names,
             notes: BTreeMap::new(),
             own,
+            address: None,
             written: 0,
             open: false,
         };
         p.note("constants of the assembler");
-        p.set(own.one, 1);
-        p.set(own.group, crate::framework::pow2(64));
+        p.set(own.group, Fr::from(u64::MAX));
         p.set(own.stamp, 1);
         p
     }
@@ -198,53 +307,95 @@ impl Asm {
     /// Puts a label here.
     pub fn place(&mut self, l: Label) {
         assert!(self.labels[l.0].is_none(), "a label is placed twice");
-        self.labels[l.0] = Some(self.words.len() as u64);
-        self.placed.insert(self.words.len());
+        self.labels[l.0] = Some(self.drafts.len() as u64);
+        self.placed.insert(self.drafts.len());
     }
     /// Says what the next instructions are for, in the listing.
     pub fn note(&mut self, text: &str) {
-        self.notes.insert(self.words.len() as u64, text.into());
+        self.notes.insert(self.drafts.len() as u64, text.into());
     }
 
-    fn emit(&mut self, ops: &[Op], service: Option<Service>, o: Operands) {
-        let own = self.own;
-        let (b, imm) = match o.b {
-            Some(Source::Var(v)) => (v, Fr::ZERO),
-            Some(Source::Imm(i)) => (own.zero, i),
-            None => (own.zero, Fr::ZERO),
-        };
-        let or_zero = |v: Option<Var>| v.unwrap_or(own.zero).0;
-        self.words.push(Word {
-            controls: ops.iter().fold(0, |c, op| c | 1 << (*op as u8)),
-            service,
-            imm,
-            operands: [or_zero(o.a), b.0, or_zero(o.c), o.d.unwrap_or(own.unread).0],
-            next: vec![],
+    /// The next instruction has this address.
+    pub(super) fn at(&mut self, address: u64) {
+        assert!(self.address.is_none(), "an instruction has one address");
+        self.address = Some(address);
+    }
+    /// Emits an instruction of one entry.
+    pub(super) fn emit(&mut self, m: Micro) {
+        self.emit_any(vec![m], None);
+    }
+    /// Emits an instruction of several entries.
+    pub(super) fn pick(
+        &mut self,
+        entries: Vec<Micro>,
+        f: impl Fn(&View<'_>) -> usize + Send + Sync + 'static,
+    ) {
+        self.try_pick(entries, move |v| Ok(f(v)));
+    }
+    /// The same, where `f` may find that no entry has a proof.
+    pub(super) fn try_pick(
+        &mut self,
+        entries: Vec<Micro>,
+        f: impl Fn(&View<'_>) -> Result<usize, String> + Send + Sync + 'static,
+    ) {
+        self.emit_any(entries, Some(Choice::Entry(Arc::new(f))));
+    }
+    fn emit_any(&mut self, entries: Vec<Micro>, choice: Option<Choice>) {
+        let address = self.address.take();
+        self.drafts.push(Draft {
+            address,
+            entries,
+            choice,
         });
     }
-    fn own(&mut self, op: Op, d: Var, a: Option<Var>, b: impl Into<Source>) {
-        let o = Operands {
-            a,
-            b: Some(b.into()),
-            d: Some(d),
-            ..Default::default()
+    fn own(&mut self, ops: &[Op], d: Var, a: Option<Var>, b: impl Into<Source>) {
+        let ops = [&[Op::Own], ops].concat();
+        let m = Micro {
+            ops,
+            a: self.operand(a),
+            d: Target::Word(d),
+            ..Micro::default()
         };
-        self.emit(&[op], None, o);
+        let m = self.with(m, b.into());
+        self.emit(m);
+    }
+    fn operand(&self, v: Option<Var>) -> Operand {
+        v.map_or(Operand::Zero, Operand::Word)
+    }
+    /// The entry with operand B.
+    fn with(&self, m: Micro, b: Source) -> Micro {
+        match b {
+            Source::Var(v) => Micro {
+                b: Operand::Word(v),
+                ..m
+            },
+            Source::Imm(imm) => Micro { imm, ..m },
+        }
     }
     fn serve(&mut self, service: Service, o: Operands) {
-        self.emit(&[Op::Serve], Some(service), o);
+        let m = self.asking(service, o);
+        self.emit(m);
     }
-    fn choice(&mut self, c: Choice) {
-        self.choices.insert(self.words.len() as u64, c);
+    /// An entry that asks a service.
+    fn asking(&self, service: Service, o: Operands) -> Micro {
+        let m = Micro {
+            ops: vec![Op::Serve],
+            service: Some(service),
+            a: self.operand(o.a),
+            c: o.c,
+            d: o.d.map_or(Target::Unread, Target::Word),
+            ..Micro::default()
+        };
+        o.b.map_or(m.clone(), |b| self.with(m, b))
     }
 
     /// `d = b`.
     pub fn set(&mut self, d: Var, b: impl Into<Source>) {
-        self.own(Op::Copy, d, None, b);
+        self.own(&[Op::CopyB], d, None, b);
     }
     /// `d = a + b` in halves, each in the field.
-    fn mix(&mut self, d: Var, a: Var, b: impl Into<Source>) {
-        self.own(Op::Copy, d, Some(a), b);
+    pub(super) fn mix(&mut self, d: Var, a: Var, b: impl Into<Source>) {
+        self.own(&[Op::CopyA, Op::CopyB], d, Some(a), b);
     }
     /// `d = (a.lo, b.lo)`.
     pub fn pair(&mut self, d: Var, a: Option<Var>, b: impl Into<Source>) {
@@ -256,8 +407,8 @@ impl Asm {
                 t
             }
         };
-        self.own(Op::Cross, t, Some(b), self.own.zero);
-        self.own(Op::Cross, d, a, t);
+        self.own(&[Op::Cross], t, Some(b), self.own.zero);
+        self.own(&[Op::Cross], d, a, t);
     }
     /// `d =` a 256-bit constant; `d` is its own intermediate.
     pub fn constant(&mut self, d: Var, v: U256) {
@@ -267,11 +418,16 @@ impl Asm {
     }
     /// `d = (0, a.hi)`.
     pub fn high(&mut self, d: Var, a: Var) {
-        self.own(Op::Cross, d, None, a);
+        self.own(&[Op::Cross], d, None, a);
+    }
+    /// `d = (a.lo, b.hi)`.
+    pub(super) fn cross(&mut self, d: Var, a: Var, b: Option<Var>) {
+        let b = b.unwrap_or(self.own.zero);
+        self.own(&[Op::Cross], d, Some(a), b);
     }
     /// `d.lo = a.hi * 2^128 + a.lo` in the field.
     pub fn join(&mut self, d: Var, a: Var) {
-        self.own(Op::Join, d, Some(a), self.own.zero);
+        self.own(&[Op::Join], d, Some(a), self.own.zero);
     }
     fn arithmetic(
         &mut self,
@@ -284,22 +440,43 @@ impl Asm {
         let o = Operands {
             a,
             b: Some(b),
-            c: Some(m.unwrap_or(self.own.one)),
+            c: m,
             d,
         };
         self.serve(service, o);
     }
-    /// `d = a * m + b`, proven below 2^256; `m` at most 2^64, or 1.
-    pub fn mul_add(&mut self, d: Var, a: Var, m: Option<Var>, b: impl Into<Source>) {
+    /// `d = a * (m + 1) + b`, proven below 2^256; `m` below 2^64, or 0.
+    fn linear(&mut self, d: Var, a: Var, m: Option<Var>, b: impl Into<Source>) {
         self.arithmetic(Service::Add, Some(d), Some(a), m, b.into());
+    }
+    /// `d = a * m + b`, proven below 2^256; `m` is at least 1 and at most 2^64.
+    pub fn mul_add(&mut self, d: Var, a: Var, m: Var, b: impl Into<Source>) {
+        let t = self.own.t[1];
+        self.mix(t, m, -Fr::ONE);
+        self.linear(d, a, Some(t), b);
+    }
+    /// `d = a * m + b`, proven below 2^256; the constant `m` is at least 1 and at most 2^64.
+    pub fn scale(&mut self, d: Var, a: Var, m: u128, b: impl Into<Source>) {
+        let t = self.own.t[1];
+        self.set(t, Fr::from_u128(m - 1));
+        self.linear(d, a, Some(t), b);
     }
     /// `d = a + b`.
     pub fn add(&mut self, d: Var, a: Var, b: impl Into<Source>) {
-        self.mul_add(d, a, None, b);
+        self.linear(d, a, None, b);
     }
     /// `d = a - b`, proven not negative; without `d` only the proof.
     pub fn sub(&mut self, d: Option<Var>, a: Option<Var>, b: impl Into<Source>) {
         self.arithmetic(Service::Sub, d, a, None, b.into());
+    }
+    /// `d = 2^n`, for `n` below 256.
+    pub fn power(&mut self, d: Var, n: Var) {
+        let o = Operands {
+            a: Some(n),
+            d: Some(d),
+            ..Default::default()
+        };
+        self.serve(Service::Power, o);
     }
     /// Proves `a < b`.
     pub fn less(&mut self, a: Option<Var>, b: impl Into<Source>) {
@@ -307,7 +484,15 @@ impl Asm {
     }
     /// Proves `a = b`.
     pub fn equal(&mut self, a: Option<Var>, b: impl Into<Source>) {
-        self.own(Op::Equal, self.own.unread, a, b);
+        let ops = vec![Op::Own, Op::Equal];
+        let a = self.operand(a);
+        let m = Micro {
+            ops,
+            a,
+            ..Micro::default()
+        };
+        let m = self.with(m, b.into());
+        self.emit(m);
     }
     /// `d =` any word; the witness takes it from `f`. The sum ranges what the free instruction gives.
     pub fn hint(&mut self, d: Var, f: impl Fn(&View<'_>) -> U256 + Send + Sync + 'static) {
@@ -320,29 +505,27 @@ impl Asm {
         f: impl Fn(&View<'_>) -> Result<U256, String> + Send + Sync + 'static,
     ) {
         let t = self.own.t[0];
-        self.choice(Choice::Word(Arc::new(f)));
-        self.unbound(t);
+        self.unbound(t, Choice::Word(Arc::new(f)));
         self.add(d, t, 0);
     }
     /// `d =` any two field elements.
-    fn unbound(&mut self, d: Var) {
-        let d = Some(d);
-        self.emit(
-            &[],
-            None,
-            Operands {
-                d,
-                ..Default::default()
-            },
-        );
+    fn unbound(&mut self, d: Var, choice: Choice) {
+        let m = Micro {
+            d: Target::Word(d),
+            ..Micro::default()
+        };
+        self.emit_any(vec![m], Some(choice));
     }
-    fn elements(
+    /// `d =` any two field elements, which the witness takes as a word from `f`.
+    pub(super) fn free(&mut self, d: Var, f: impl Fn(&View<'_>) -> U256 + Send + Sync + 'static) {
+        self.unbound(d, Choice::Word(Arc::new(move |v| Ok(f(v)))));
+    }
+    pub(super) fn elements(
         &mut self,
         d: Var,
         f: impl Fn(&View<'_>) -> Result<(Fr, Fr), String> + Send + Sync + 'static,
     ) {
-        self.choice(Choice::Elements(Arc::new(f)));
-        self.unbound(d);
+        self.unbound(d, Choice::Elements(Arc::new(f)));
     }
 
     /// Jumps if `a` is zero: the prover says whether it is, and each way proves it.
@@ -356,21 +539,55 @@ impl Asm {
     }
     /// Jumps always. The instruction before says so, unless it goes elsewhere itself or a label stands between.
     pub fn jump(&mut self, to: Label) {
-        let here = self.words.len();
-        if here == 0 || self.placed.contains(&here) || self.jumps.contains_key(&(here - 1)) {
-            self.emit(&[], None, Operands::default());
+        let here = self.drafts.len();
+        let goes_on = |d: &Draft| d.entries.iter().all(|e| e.next == Next::Ahead);
+        if self.placed.contains(&here) || !self.drafts.last().is_some_and(goes_on) {
+            self.nothing(Next::To(to));
+        } else if let Some(last) = self.drafts.last_mut() {
+            last.entries.iter_mut().for_each(|e| e.next = Next::To(to));
         }
-        self.jumps.insert(self.words.len() - 1, (to, false));
+    }
+    fn nothing(&mut self, next: Next) {
+        let ops = vec![Op::Own];
+        self.emit(Micro {
+            ops,
+            next,
+            ..Micro::default()
+        });
     }
     /// Jumps if the prover likes; the witness asks `f`.
     pub fn jump_hint(&mut self, to: Label, f: impl Fn(&View<'_>) -> bool + Send + Sync + 'static) {
-        self.jumps.insert(self.words.len(), (to, true));
-        self.choice(Choice::Jump(Arc::new(f)));
-        self.emit(&[], None, Operands::default());
+        let way = |next| Micro {
+            ops: vec![Op::Own],
+            next,
+            ..Micro::default()
+        };
+        let ways = vec![way(Next::Ahead), way(Next::To(to))];
+        self.pick(ways, move |v| usize::from(f(v)));
     }
-    /// Ends the program.
+    /// Goes on where the value of `a` is among `ways`, which is proven; `d` becomes 0. Other values have no proof.
+    pub(super) fn switch(&mut self, a: Var, ways: &[(u64, Label)], d: Option<Var>) {
+        let way = |(value, to): &(u64, Label)| Micro {
+            ops: vec![Op::Own, Op::Equal],
+            imm: Fr::from(*value),
+            a: Operand::Word(a),
+            d: d.map_or(Target::Unread, Target::Word),
+            next: Next::To(*to),
+            ..Micro::default()
+        };
+        let values: Vec<_> = ways.iter().map(|w| U256::from(w.0)).collect();
+        self.try_pick(ways.iter().map(way).collect(), move |v| {
+            let found = values.iter().position(|x| *x == v.word(a));
+            found.ok_or_else(|| format!("{} is no case", v.word(a)))
+        });
+    }
+    /// Ends the program. The codes follow if there are any.
     pub fn halt(&mut self) {
-        self.emit(&[Op::Halt], None, Operands::default());
+        let end = |codes| Micro {
+            next: Next::End(codes),
+            ..Micro::default()
+        };
+        self.pick(vec![end(false), end(true)], |v| usize::from(v.has_codes()));
     }
 
     /// `d = (0, next payload group)`; `at` advances.
@@ -388,7 +605,7 @@ impl Asm {
             t: [t, _], group, ..
         } = self.own;
         self.group(t, at);
-        self.mul_add(d, d, Some(group), t);
+        self.linear(d, d, Some(group), t);
     }
     /// `d =` the next four groups as a word.
     pub fn payload_word(&mut self, d: Var, at: Var) {
@@ -397,36 +614,18 @@ impl Asm {
             self.group_shift(d, at);
         }
     }
-    fn item(&mut self, service: Service, d: Var, at: Var, bytes: u64) {
-        let o = Operands {
-            b: Some(bytes.into()),
-            c: Some(at),
-            d: Some(d),
-            ..Default::default()
-        };
-        self.serve(service, o);
-    }
-    /// `d =` the canonical RLP integer at byte `at`, which advances.
-    pub fn item_integer(&mut self, d: Var, at: Var) {
-        self.item(Service::Integer, d, at, 0);
-    }
-    /// `d =` the RLP string of `bytes` bytes at byte `at`, which advances.
-    pub fn item_fixed(&mut self, d: Var, at: Var, bytes: u64) {
-        self.item(Service::Fixed, d, at, bytes);
-    }
-    /// `d =` the length of the RLP item at byte `at`, which advances past a string or into a list.
-    pub fn item_length(&mut self, d: Var, at: Var, list: bool) {
-        self.item(Service::Length { list }, d, at, 0);
-    }
     /// `d =` how many of the `length` payload bytes from byte `at` are not zero.
     pub fn count(&mut self, d: Var, at: Var, length: Var) {
+        let t = self.own.t[0];
+        self.set(t, 0);
         let o = Operands {
             a: Some(at),
             b: Some(length.into()),
-            d: Some(d),
-            ..Default::default()
+            c: Some(t),
+            d: None,
         };
-        self.serve(Service::Count, o);
+        self.serve(Service::Span, o);
+        self.set(d, t);
     }
     /// `d =` keccak-256 of `length` bytes from group `start` of `stream` (the payload without one). The high half of `stream`
     /// is 1 to begin from the state in stream `stream + 2`, that of `start` is 1 to end with the state in stream `stream + 3`;
@@ -512,13 +711,15 @@ impl Asm {
     }
     /// Opens account `a`: its balance, its nonce, and `(code, touched)`. [`Self::close_account`] must follow.
     pub fn open_account(&mut self, a: Var, [balance, nonce, code]: [Var; 3]) {
+        let created = self.own.t[1];
         assert!(!self.open, "an account is open already");
         self.open = true;
         let t = self.own.t[0];
         self.join(t, a);
         self.elements(code, move |v| v.code_and_mark(t));
         self.stamped(Service::Account, Some(t), Some(code), Some(balance));
-        self.stamped(Service::Mark, None, None, Some(nonce));
+        self.elements(created, |v| v.origin());
+        self.stamped(Service::Mark, None, Some(created), Some(nonce));
     }
     /// Proves that an open account has no code, given its `(code, touched)`, which becomes a temporary.
     pub fn no_code(&mut self, code: Var) {
@@ -557,8 +758,9 @@ impl Asm {
             self.elements(last, |v| v.chain_end());
             self.serve(Service::TreeEnd, o(Some(last)));
         } else {
-            let make = [Op::Serve, Op::Make];
-            self.emit(&make, Some(Service::TreeBegin), o(None));
+            let mut m = self.asking(Service::TreeBegin, o(None));
+            m.ops.push(Op::Make);
+            self.emit(m);
         }
     }
     /// The payload is given from group `a` on, see [`Self::payload_end`].
@@ -577,8 +779,8 @@ impl Asm {
         let again = self.label();
         self.place(again);
         for _ in 0..4 {
-            self.choice(Choice::Word(Arc::new(move |v| Ok(v.payload_word(given)))));
-            self.unbound(t);
+            let word = move |v: &View<'_>| Ok(v.payload_word(given));
+            self.unbound(t, Choice::Word(Arc::new(word)));
             let o = Operands {
                 a: Some(zero),
                 b: Some(t.into()),
@@ -591,31 +793,115 @@ impl Asm {
     }
 
     /// Resolves the jumps. `boundary` is where the boundary state after the segment is in place, in `vars`.
-    pub fn assemble(mut self, boundary: Label, vars: SegmentVars) -> Program {
-        let boundary = self.labels[boundary.0].expect("each label is placed");
-        assert!(!self.open, "an account stays open");
-        for (i, w) in self.words.iter_mut().enumerate() {
-            let kept = [self.own.public, self.own.zero];
-            assert!(
-                kept.iter().all(|v| v.0 != w.operands[3]),
-                "instruction {i} writes the public input or the word that is 0"
-            );
-            let ahead = i as u64 + 1;
-            w.next = match self.jumps.get(&i) {
-                _ if w.has(Op::Halt) => vec![],
-                None => vec![ahead],
-                Some((l, hinted)) => {
-                    let to = self.labels[l.0].expect("each label is placed");
-                    if *hinted { vec![ahead, to] } else { vec![to] }
-                }
-            };
+    pub fn assemble(self, boundary: Label, vars: SegmentVars) -> Program {
+        assert!(!self.open, "a record stays open");
+        let first = self.names.len() as u64;
+        assert!(
+            first + (self.drafts.len() as u64) < OPCODES_AT,
+            "instructions have addresses below the opcodes'"
+        );
+        let addresses: Vec<u64> = (first..)
+            .zip(&self.drafts)
+            .map(|(i, d)| d.address.unwrap_or(i))
+            .collect();
+        let at = |l: Label| self.labels[l.0].expect("each label is placed");
+        let words: Vec<Word> = (0..)
+            .zip(&self.drafts)
+            .map(|(i, draft)| Word {
+                address: addresses[i],
+                entries: (draft.entries.iter())
+                    .map(|m| {
+                        let next = match m.next {
+                            Next::Ahead => addresses[i + 1],
+                            Next::To(l) => addresses[at(l) as usize],
+                            Next::Opcode(_) => OPCODES_AT,
+                            Next::Landing => LANDINGS_AT,
+                            Next::Inspect(l) => addresses[at(l) as usize],
+                            Next::End(codes) => u64::from(codes),
+                        };
+                        m.entry(&self.own, next)
+                    })
+                    .collect(),
+                choice: draft.choice.clone(),
+            })
+            .collect();
+        let mut indices = vec![];
+        for (i, address) in (1..).zip(&addresses) {
+            let at = *address as usize;
+            if indices.len() <= at {
+                indices.resize(at + 1, 0);
+            }
+            assert_eq!(indices[at], 0, "two instructions at {at}");
+            indices[at] = i;
         }
+        let boundary = at(boundary);
         Program {
-            words: self.words,
-            choices: self.choices,
+            words,
             names: self.names,
             notes: self.notes,
             boundary: (boundary, vars),
+            indices,
+        }
+    }
+}
+
+impl Micro {
+    /// The entry, with the address of the next instruction.
+    fn entry(&self, own: &Own, next: u64) -> Entry {
+        let mut ops = self.ops.clone();
+        let from_top = |k: u16| STACK_BIAS as u16 - k;
+        let read = |operand, stack, pop| match operand {
+            Operand::Zero => (own.zero.0, vec![]),
+            Operand::Word(v) => (v.0, vec![]),
+            Operand::Stack(k) => (from_top(k), vec![stack]),
+            Operand::Pop(k) => (from_top(k), vec![stack, pop]),
+            Operand::Data(n) => (n, vec![Op::Data]),
+            Operand::Far => (0, vec![Op::FarB]),
+        };
+        let (a, of_a) = read(self.a, Op::StackA, Op::PopA);
+        let (b, of_b) = read(self.b, Op::StackB, Op::PopB);
+        let (d, of_d) = match self.d {
+            Target::Unread => (own.unread.0, vec![]),
+            Target::Word(v) => (v.0, vec![]),
+            Target::Far => (0, vec![Op::FarD]),
+            Target::Push(taken) => (from_top(taken), vec![Op::Push]),
+        };
+        ops.extend([of_a, of_b, of_d].concat());
+        let (mut advance, mut imm, mut c) = (0, self.imm, self.c.unwrap_or(own.zero).0);
+        match self.next {
+            Next::Opcode(bytes) => {
+                ops.push(Op::Fetch);
+                advance = bytes;
+            }
+            Next::Landing => ops.extend([Op::Fetch, Op::Jump]),
+            Next::Inspect(_) => ops.extend([Op::Fetch, Op::Jump, Op::Take]),
+            Next::End(codes) => {
+                ops.push(Op::Halt);
+                ops.extend((!codes).then_some(Op::Own));
+            }
+            Next::Ahead | Next::To(_) => {}
+        }
+        if let Some(r) = self.registers {
+            assert!(imm == Fr::ZERO && self.c.is_none(), "the registers are C");
+            ops.push(Op::Evm);
+            c = r.word.0;
+            let grows = Fr::from(r.grows.unsigned_abs()) * pow2(DEPTH_AT);
+            let grows = if r.grows < 0 { -grows } else { grows };
+            imm = Fr::from(u64::from(advance)) + grows - Fr::from(r.gas) * pow2(GAS_AT);
+        }
+        let kept = [own.public, own.zero];
+        assert!(
+            matches!(self.d, Target::Far | Target::Push(_)) || kept.iter().all(|v| v.0 != d),
+            "an instruction writes the public input or the word that is 0"
+        );
+        let distinct: BTreeSet<Op> = ops.into_iter().collect();
+        Entry {
+            controls: distinct.iter().fold(0, |c, op| c | 1 << (*op as u8)),
+            service: self.service,
+            imm,
+            operands: [a, b, c, d],
+            advance,
+            next,
         }
     }
 }

@@ -2,38 +2,46 @@
 
 use super::{
     columns::{InitialCells, OpCells, RecordCells},
-    isa::{FIRST_CLOCK, Op, SPACE_SCRATCH, STAMP_STEP, Service, TICKS},
+    isa::{FAULTS, FIRST_CLOCK, Op, STACK_BIAS, STACK_LIMIT, STAMP_STEP, Service, TICKS},
 };
 use crate::{
     Fr,
     buses::{Buses, place},
     framework::{Bus, Cell, Expr, KindId, MachineBuilder, State, TableId, pow2},
+    limbs::compose,
 };
 
-/// A token of the scratch word at `address`.
-fn word(address: Cell, hi: impl Into<Expr>, lo: impl Into<Expr>, time: Expr) -> Vec<Expr> {
-    vec![
-        Expr::from(SPACE_SCRATCH),
-        Expr::zero(),
-        address.expr(),
-        hi.into(),
-        lo.into(),
-        time,
-    ]
+/// A token of the word at `address`.
+fn word(
+    address: impl Into<Expr>,
+    hi: impl Into<Expr>,
+    lo: impl Into<Expr>,
+    time: Expr,
+) -> Vec<Expr> {
+    vec![address.into(), hi.into(), lo.into(), time]
 }
 
-/// Declares the `word` kind, whose first row is the start row: scratch words begin and end.
+/// The states of the cpu's run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct States {
+    /// A `word` row is below.
+    pub(super) words: State,
+    /// An instruction is below.
+    pub(super) running: State,
+    /// The first byte of the first code is below.
+    pub(super) codes: State,
+}
+
+/// Declares the `word` kind, whose first row is the start row: words begin and end.
 pub(super) fn define_words(
     b: &mut MachineBuilder,
     memory: Bus,
-    words: u64,
-    running: State,
+    first: u64,
+    states: States,
 ) -> (KindId, InitialCells) {
-    let addresses = b.table("scratch", || {
-        (0..words).map(|a| vec![Fr::from(a)]).collect()
-    });
+    let range = crate::tables::range13(b);
     let mut k = b.kind("cpu.word", 1);
-    let c = InitialCells::declare(&mut k, crate::LAYOUT.narrow, addresses);
+    let c = InitialCells::declare(&mut k, crate::LAYOUT.narrow, range);
     k.send(
         memory,
         1,
@@ -46,9 +54,20 @@ pub(super) fn define_words(
     );
     k.constrain("initial.hi is 0 but for word 0", c.address * c.initial.hi);
     k.constrain("initial.lo is 0 but for word 0", c.address * c.initial.lo);
-    k.equal("next word", c.address.shift(1), c.address + 1);
+    let (next, gap) = (c.address + 1, compose(&c.gap));
+    k.equal(
+        "next word, or the first instruction",
+        c.address.shift(1),
+        c.last_word * (Expr::from(first) - &next) + next + &gap,
+    );
+    k.constrain("no gap before the first instruction", c.last_word * gap);
     k.equal("the clock rests", c.clock.shift(1), c.clock);
-    let id = k.enter(&[State::START, running]).leave(running).finish();
+    let leave =
+        states.words.expr() + c.last_word * (states.running.element() - states.words.element());
+    let id = k
+        .enter(&[State::START, states.words])
+        .leave_expr(leave)
+        .finish();
     b.bind_instance(id, c.initial.hi, c.initial.lo);
     b.pin(c.address, Fr::from(0));
     b.pin(c.clock, Fr::from(FIRST_CLOCK));
@@ -59,9 +78,9 @@ pub(super) fn define_words(
 pub(super) fn define_op(
     b: &mut MachineBuilder,
     buses: &Buses,
-    memory: Bus,
+    [memory, stack]: [Bus; 2],
     rom: TableId,
-    running: State,
+    states: States,
 ) -> (KindId, OpCells) {
     let range = crate::tables::range13(b);
     let mut k = b.kind("cpu.op", 2);
@@ -86,19 +105,61 @@ pub(super) fn define_op(
         c.clock_below + 3,
     ];
     let taken = |i: usize| &now[i] - 1 - c.ages[i].expr();
-    let [at_a, at_b, at_c, at_d] = c.addresses;
-    let stored = c.b.lo - c.imm;
-    k.receive(memory, 1, word(at_a, c.a.hi, c.a.lo, taken(0)));
-    k.send(memory, 1, word(at_a, c.a.hi, c.a.lo, now[0].clone()));
-    k.receive(memory, 1, word(at_b, c.b.hi, &stored, taken(1)));
-    k.send(memory, 1, word(at_b, c.b.hi, stored, now[1].clone()));
+    let one = Expr::one();
+    // The bus of an operand: `memory`, or another one with a control.
+    let on_bus = |others: &[(Bus, Cell)]| -> Expr {
+        let number = |b: Bus| Fr::from(b.number());
+        let moves = (others.iter()).map(|(other, bit)| *bit * (number(*other) - number(memory)));
+        moves.sum::<Expr>() + number(memory)
+    };
+    let fact = |mut values: Vec<Expr>, of: Cell| {
+        values.push(of.expr());
+        values
+    };
+    let (pushes, minus) = (on(Op::Push), -Expr::one());
+    let [stack_a, stack_b] = [Op::StackA, Op::StackB].map(|op| (stack, on(op)));
+    // A: a word, or the data of a PUSH.
+    k.switched(
+        on_bus(&[stack_a, (buses.push, on(Op::Data))]),
+        minus.clone(),
+        &[memory, stack, buses.push],
+        fact(word(c.at_a, c.a.hi, c.a.lo, taken(0)), c.data_of),
+    );
+    k.switched(
+        on_bus(&[stack_a]),
+        &one - on(Op::PopA) - on(Op::Data),
+        &[memory, stack],
+        // Where B was taken off before, if A goes there.
+        word(c.to_a, c.a.hi, c.a.lo, &now[0] + on(Op::Swap)),
+    );
+    // B goes where A was if A went where B was.
+    let to_b = c.at_a + c.at_b - c.to_a;
+    k.switched(
+        on_bus(&[stack_b]),
+        minus.clone(),
+        &[memory, stack],
+        word(c.at_b, c.b.hi, c.stored, taken(1)),
+    );
+    k.switched(
+        on_bus(&[stack_b]),
+        &one - on(Op::PopB),
+        &[memory, stack],
+        word(to_b, c.b.hi, c.stored, now[1].clone()),
+    );
+    let at_c = c.addresses[2];
     k.receive(memory, 1, word(at_c, c.c.hi, c.c.lo, taken(2)));
     k.send(
         memory,
         1,
-        word(at_c, c.c.hi, c.c.lo + c.step, now[2].clone()),
+        word(at_c, c.c.hi, c.c.lo + c.step + c.advanced, now[2].clone()),
     );
-    k.receive(memory, 1, word(at_d, c.old.hi, c.old.lo, taken(3)));
+    // The word at D before, or the next opcode.
+    k.switched(
+        on_bus(&[(buses.code, on(Op::Fetch))]),
+        minus,
+        &[memory, buses.code],
+        fact(word(c.at_old, c.old.hi, c.old.lo, taken(3)), c.fetch_of),
+    );
     // The service message: the same cells at the same places for every service.
     let mut values = vec![Expr::zero(); 10];
     for (at, cell) in [
@@ -107,47 +168,108 @@ pub(super) fn define_op(
         (place::A_LO, c.a.lo),
         (place::B_HI, c.b.hi),
         (place::B_LO, c.b.lo),
-        (place::C_HI, c.c.hi),
-        (place::C_LO, c.c.lo),
-        (place::D_HI, c.d.hi),
-        (place::D_LO, c.d.lo),
+        (place::C_HI, c.shown.hi),
+        (place::C_LO, c.shown.lo),
+        (place::D_HI, c.result.hi),
+        (place::D_LO, c.result.lo),
         (place::CODE, c.code),
     ] {
         values[at] = cell.expr();
     }
     let count = on(Op::Make) * 2 - on(Op::Serve);
     k.switched(c.bus, count, &service_buses(buses), values);
-    k.send(memory, 1, word(at_d, c.d.hi, c.d.lo, now[3].clone()));
+    k.switched(
+        on_bus(&[(stack, pushes)]),
+        &one - on(Op::Fetch) + pushes,
+        &[memory, stack],
+        word(c.at_d, c.d.hi, c.d.lo, now[3].clone()),
+    );
 
     k.equal("clock below", c.clock_below, c.clock);
     k.constrain(
         "c changes only by a service",
         on(Op::Serve).expr().not() * c.step,
     );
-    // What D is, where no service says it.
-    let (copy, cross, join) = (on(Op::Copy), on(Op::Cross), on(Op::Join));
-    let own = copy + cross + join;
-    k.constrain(
+    let evm = on(Op::Evm);
+    let r = &c.registers;
+    k.equal("registers", evm * c.c.lo, r.packed());
+    k.equal("room on the stack", evm * STACK_LIMIT, r.depth + r.room);
+    let below = r.stack() - STACK_BIAS;
+    let [field_a, field_b, _, field_d] = c.addresses;
+    k.equal(
+        "address of a",
+        c.at_a,
+        on(Op::StackA) * &below + on(Op::Data) * r.pc() + field_a,
+    );
+    k.equal(
+        "address of b",
+        c.at_b,
+        on(Op::StackB) * &below + on(Op::FarB) * c.a.lo + field_b,
+    );
+    k.equal(
+        "address of d",
+        c.at_d,
+        pushes * &below + on(Op::FarD) * c.a.lo + field_d,
+    );
+    k.equal(
+        "a goes to b",
+        c.to_a,
+        on(Op::Swap) * (c.at_b - c.at_a) + c.at_a,
+    );
+    let jump = on(Op::Jump) * (c.a.lo - r.pc());
+    k.equal(
+        "address of the next opcode",
+        c.at_old,
+        on(Op::Fetch) * (r.pc() + c.advance - c.at_d) + &jump + c.at_d,
+    );
+    k.constrain("a jump goes not beyond 2^128", on(Op::Jump) * c.a.hi);
+    k.equal("the registers advance", c.advanced, evm * c.imm + jump);
+    k.equal("code of the data", c.data_of, on(Op::Data) * c.c.hi);
+    k.equal("code of the opcode", c.fetch_of, on(Op::Fetch) * c.c.hi);
+    let other = evm.expr().not();
+    k.equal("immediate of b", c.b.lo, &other * c.imm + c.stored);
+    k.equal("c.hi is shown", c.shown.hi, &other * c.c.hi);
+    k.equal("c.lo is shown", c.shown.lo, other * c.c.lo);
+    // What D is, where the service does not say it.
+    let (own, cross) = (on(Op::Own).expr().not(), on(Op::Cross));
+    let [copy_a, copy_b] = [on(Op::CopyA), on(Op::CopyB)];
+    k.equal(
         "d.hi",
-        &own * c.d.hi - copy * (c.a.hi + c.b.hi) - cross * c.a.lo,
+        c.d.hi,
+        &own * c.result.hi + copy_a * c.a.hi + copy_b * c.b.hi + cross * c.a.lo,
     );
-    k.constrain(
+    k.equal(
         "d.lo",
-        own * c.d.lo
-            - copy * (c.a.lo + c.b.lo)
-            - cross * c.b.hi
-            - join * (c.a.hi * pow2(128) + c.a.lo),
+        c.d.lo,
+        own * c.result.lo
+            + copy_a * c.a.lo
+            + copy_b * c.b.lo
+            + cross * c.b.hi
+            + on(Op::Join) * (c.a.hi * pow2(128) + c.a.lo)
+            + on(Op::One)
+            + on(Op::Take) * c.old.lo,
     );
+    let unread = on(Op::Own) * on(Op::Serve).expr().not();
+    k.constrain("no result.hi that nobody reads", &unread * c.result.hi);
+    k.constrain("no result.lo that nobody reads", unread * c.result.lo);
     k.constrain("a.hi = b.hi", on(Op::Equal) * (c.a.hi - c.b.hi));
     k.constrain("a.lo = b.lo", on(Op::Equal) * (c.a.lo - c.b.lo));
-    let goes_on = on(Op::Halt).expr().not();
-    k.constrain("next instruction", &goes_on * (c.upc.shift(2) - c.next));
+    let dispatches = on(Op::Fetch) - on(Op::Take);
+    k.constrain("a fault only of an opcode", dispatches.not() * c.fault);
+    // After the last instruction comes the first code, or anything.
+    let halt = on(Op::Halt);
+    let ends = halt * on(Op::Own);
+    k.constrain(
+        "next instruction",
+        ends.not() * (c.upc.shift(2) - c.next) - dispatches * (c.old.lo + c.fault * FAULTS),
+    );
     k.constrain(
         "next clock",
-        &goes_on * (c.clock.shift(2) - c.clock - TICKS),
+        halt.expr().not() * (c.clock.shift(2) - c.clock - TICKS),
     );
-    let leave = goes_on * running.element();
-    let id = k.enter(&[running]).leave_expr(leave).finish();
+    let leave = states.running.expr() - halt * states.running.element()
+        + (halt - &ends) * states.codes.element();
+    let id = k.enter(&[states.running]).leave_expr(leave).finish();
     (id, c)
 }
 
@@ -155,14 +277,17 @@ pub(super) fn define_op(
 fn service_buses(b: &Buses) -> Vec<Bus> {
     [
         Service::Bytes,
-        Service::Integer,
-        Service::Count,
+        Service::Span,
         Service::Keccak,
         Service::Key {
             odd: false,
             y: false,
         },
         Service::Add,
+        Service::Power,
+        Service::And,
+        Service::Product,
+        Service::CodeWord,
         Service::Permute,
         Service::Compress,
         Service::Word,
@@ -182,14 +307,31 @@ pub(super) fn define_record(b: &mut MachineBuilder, buses: &Buses) -> (KindId, R
     let bus = c.slot * (storage - account) + Expr::from(account);
     let both = [buses.account, buses.storage];
     let before = c.record.iter().map(|r| r.expr());
-    let values: Vec<Expr> = before.clone().chain([c.now - 1 - c.age.expr()]).collect();
+    let values: Vec<Expr> = before.chain([c.now - 1 - c.age.expr()]).collect();
     k.switched(bus.clone(), -Expr::one(), &both, values);
-    let values: Vec<Expr> = std::iter::once(c.record[0].expr())
-        .chain(c.after.iter().map(|r| r.expr()))
-        .chain(before.skip(4))
-        .chain([c.now.expr()])
-        .collect();
-    k.switched(bus, Expr::one(), &both, values);
+    // At the first access in a transaction a slot's word is the original one.
+    k.equal("only a slot has an original word", c.fresh, c.slot * c.told);
+    k.equal(
+        "an account is marked, a slot stays",
+        c.touched,
+        c.slot * (c.record[5] - c.told) + c.told,
+    );
+    let original =
+        |from: usize, to: usize| c.fresh * (c.record[from] - c.record[to]) + c.record[to];
+    k.equal("original.hi", c.original.hi, original(2, 6));
+    k.equal("original.lo", c.original.lo, original(3, 7));
+    let after = [
+        c.record[0],
+        c.after[0],
+        c.after[1],
+        c.after[2],
+        c.record[4],
+        c.touched,
+        c.original.hi,
+        c.original.lo,
+        c.now,
+    ];
+    k.switched(bus, Expr::one(), &both, after.map(|v| v.expr()).to_vec());
 
     let mut used = |code: Expr, at: &[(usize, Expr)]| {
         let mut values = vec![Expr::zero(); 10];
@@ -201,7 +343,7 @@ pub(super) fn define_record(b: &mut MachineBuilder, buses: &Buses) -> (KindId, R
         k.send(buses.record, 1, values);
     };
     let code = |s: Service| Expr::from(s.message(buses).1);
-    let [r0, r1, r2, r3, r4, r5] = std::array::from_fn(|i| c.record[i].expr());
+    let [r0, r1, r2, r3, r4, r5, r6, r7] = std::array::from_fn(|i| c.record[i].expr());
     used(
         code(Service::Account) + c.slot,
         &[
@@ -212,12 +354,16 @@ pub(super) fn define_record(b: &mut MachineBuilder, buses: &Buses) -> (KindId, R
             (place::B_LO, r5),
         ],
     );
-    used(code(Service::Mark), &[(place::D_LO, r1)]);
+    used(
+        code(Service::Mark),
+        &[(place::D_LO, r1), (place::B_HI, r6), (place::B_LO, r7)],
+    );
     let [n1, n2, n3] = std::array::from_fn(|i| c.after[i].expr());
     used(
         code(Service::Update),
         &[
             (place::STEP, Expr::from(STAMP_STEP)),
+            (place::A_HI, c.told.expr()),
             (place::A_LO, n1),
             (place::B_HI, n2),
             (place::B_LO, n3),

@@ -6,20 +6,32 @@
 use super::{
     CpuChip,
     asm::{Choice, Program, Var, address_of},
-    columns::{Age, RecordCells, WordCells},
-    isa::{FIRST_CLOCK, Op, STAMP_STEP, Service, TICKS, Word},
+    columns::{Age, OpCells, RecordCells, WordCells},
+    isa::{Entry, FAULTS, FIRST_CLOCK, OPCODES_AT, Op, STACK_BIAS, STAMP_STEP, Service, TICKS},
+    memory::{Memory, Registers, Token},
+    opcodes::opcode,
     program::boundary_state,
 };
 use crate::{
-    Fr, arith,
-    framework::trace::{Row, Trace},
-    io, keccak, secp,
+    Fr,
+    arith::{self, product::Product},
+    code::CodeChip,
+    framework::{
+        Cell,
+        trace::{Row, Trace},
+    },
+    io, keccak,
+    limbs::split,
+    logic, secp,
     witness::{Records, Requests, SegmentInput, StateChange, from_halves, halves, join},
 };
 use alloy_primitives::{Address, U256};
 use ff::Field;
 use protocol::{BoundaryState, field, poseidon2};
 use std::cell::OnceCell;
+
+/// The opcode JUMPDEST.
+const JUMPDEST: u64 = 0x5b;
 
 /// Why the program cannot run to its end: the segment cannot be proven.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +45,8 @@ pub struct ExecutionError {
     pub offset: u64,
     /// What does not hold.
     pub reason: String,
+    /// The opcode without microcode that comes next, if that is the reason.
+    pub opcode: Option<u8>,
 }
 
 impl ExecutionError {
@@ -43,16 +57,9 @@ impl ExecutionError {
             part: part.into(),
             offset: 0,
             reason,
+            opcode: None,
         }
     }
-}
-
-/// A scratch word.
-#[derive(Clone, Copy, Debug, Default)]
-struct Scratch {
-    hi: Fr,
-    lo: Fr,
-    time: u64,
 }
 
 /// What hints and choices may look at.
@@ -63,12 +70,41 @@ pub struct View<'a> {
 impl<'a> View<'a> {
     /// A scratch word as an integer.
     pub fn word(&self, v: Var) -> U256 {
-        let s = self.run.memory[usize::from(v.0)];
-        from_halves(s.hi, s.lo)
+        let (hi, lo) = self.run.memory.scratch(v.0);
+        from_halves(hi, lo)
     }
     /// The field element in the low half of a scratch word, as a canonical integer.
     pub fn element(&self, v: Var) -> U256 {
-        field::to_word(&self.run.memory[usize::from(v.0)].lo)
+        field::to_word(&self.run.memory.scratch(v.0).1)
+    }
+    /// The `k`-th word of the stack, counted from 1 at the top, of the frame in the register word; 0 if there is none.
+    pub(super) fn stack(&self, registers: Var, k: u64) -> U256 {
+        let at = self.registers(registers).stack().wrapping_sub(k);
+        let word = self.run.memory.peek(at).unwrap_or_default();
+        from_halves(word.0, word.1)
+    }
+    /// The registers in a register word; all 0 if they are out of range.
+    pub(super) fn registers(&self, word: Var) -> Registers {
+        Registers::unpack(self.run.memory.scratch(word.0)).unwrap_or_default()
+    }
+    /// Whether a word is where the running code has a JUMPDEST.
+    pub(super) fn is_destination(&self, registers: Var, to: U256) -> bool {
+        let number = self.registers(registers).code;
+        let tag = u64::try_from(to).map(|to| self.run.requests.codes.fetch(number, to));
+        matches!(tag, Ok(Ok(JUMPDEST)))
+    }
+    /// Whether any code was written.
+    pub(super) fn has_codes(&self) -> bool {
+        !self.run.requests.codes.is_empty()
+    }
+    /// The word at a far address.
+    pub(super) fn far(&self, address: u64) -> (Fr, Fr) {
+        self.run.memory.peek(address).unwrap_or_default()
+    }
+    /// The account at the address in a word, as it is now.
+    pub(super) fn account(&self, address: Var) -> Result<protocol::Account, String> {
+        let address = address_of(self.word(address));
+        Ok(self.run.records.peek(address)?.record)
     }
     /// The segment's input.
     pub fn context(&self) -> &'a SegmentInput {
@@ -78,6 +114,11 @@ impl<'a> View<'a> {
     pub fn payload_byte(&self, v: Var) -> u8 {
         let at: usize = self.word(v).try_into().unwrap_or(usize::MAX);
         self.run.input.payload.get(at).copied().unwrap_or(0)
+    }
+    /// The canonical RLP item at the offset in `v`, or why there is none.
+    pub(super) fn item(&self, v: Var) -> Result<io::Item, String> {
+        let at = self.word(v).saturating_to();
+        io::read(&self.run.input.payload, at).map_err(|e| e.to_string())
     }
     /// The 32 payload bytes from group `at`, zero past the end.
     pub(super) fn payload_word(&self, at: Var) -> U256 {
@@ -99,6 +140,11 @@ impl<'a> View<'a> {
     pub(super) fn code_and_mark(&self, v: Var) -> Result<(Fr, Fr), String> {
         let account = self.run.records.peek(address_of(self.element(v)))?;
         Ok((account.record.elements()[2], Fr::from(account.touched)))
+    }
+    /// Values 6 and 7 of the open record: when the account was created, or the slot's original word.
+    pub(super) fn origin(&self) -> Result<(Fr, Fr), String> {
+        let open = self.run.opened()?;
+        Ok((open.before[6], open.before[7]))
     }
     /// Number of keys used and the last one, as the chain of roots ends.
     pub(super) fn chain_end(&self) -> Result<(Fr, Fr), String> {
@@ -126,8 +172,8 @@ pub struct Execution<'m> {
     pub boundary: BoundaryState,
     /// The public input that the program computed.
     pub public: U256,
-    /// Instructions executed.
-    pub instructions: usize,
+    /// How often each instruction was executed, by its index in the program.
+    pub executed: Vec<u64>,
 }
 
 /// One access to a record: values at the places of its bus.
@@ -137,13 +183,14 @@ struct Access {
     address: Address,
     before: [Fr; 8],
     after: [Fr; 3],
+    told: Fr,
     time: u64,
     now: u64,
 }
 
 struct Run<'a> {
     input: &'a SegmentInput,
-    memory: Vec<Scratch>,
+    memory: Memory,
     records: Records<'a>,
     requests: Requests,
     clock: u64,
@@ -156,11 +203,30 @@ struct Run<'a> {
     accesses: Vec<Access>,
 }
 
-/// One instruction's operands while it runs.
+/// One instruction's operands while it runs, as the service sees them.
 struct Step {
     a: (Fr, Fr),
     b: (Fr, Fr),
     c: (Fr, Fr),
+}
+
+/// What an instruction did, to fill its row.
+struct Done<'w> {
+    entry: &'w Entry,
+    upc: u64,
+    clock: u64,
+    registers: Registers,
+    ats: [u64; 3],
+    to_a: u64,
+    at_old: u64,
+    /// A, B as stored, C and the word at D before, with their times.
+    taken: [Token; 4],
+    shown: (Fr, Fr),
+    step: Fr,
+    advanced: Fr,
+    result: (Fr, Fr),
+    d: (Fr, Fr),
+    fault: bool,
 }
 
 impl Step {
@@ -196,13 +262,13 @@ fn flag(v: Fr) -> Result<bool, String> {
 /// [`ExecutionError`] for the first rule that does not hold.
 pub fn run<'m>(
     mut trace: Trace<'m>,
-    chip: &CpuChip,
+    (chip, codes): (&CpuChip, &CodeChip),
     program: &Program,
     input: &SegmentInput,
 ) -> Result<Execution<'m>, ExecutionError> {
     let mut run = Run {
         input,
-        memory: vec![Scratch::default(); program.names.len()],
+        memory: Memory::new(program.names.len()),
         records: Records::new(input),
         requests: Requests::new(input.payload.clone()),
         clock: FIRST_CLOCK,
@@ -213,51 +279,67 @@ pub fn run<'m>(
     };
     let (complete, vars) = &program.boundary;
     let (mut boundary, mut public) = (BoundaryState::default(), U256::ZERO);
-    let first = trace.rows();
-    for _ in &run.memory {
-        trace.push(chip.word);
-    }
-    let (mut index, mut instructions) = (0, 0);
+    let mut ops = trace.of_same_machine();
+    let (mut index, mut executed) = (0, vec![0; program.words.len()]);
     loop {
         if index == *complete {
             boundary = boundary_state(&View { run: &run }, vars);
             let to = input.to.as_ref().unwrap_or(&boundary);
             public = input.public_input(to).into();
             // Nothing has read the word so far.
-            let s = &mut run.memory[usize::from(vars.public.0)];
-            (s.hi, s.lo) = word(public);
+            run.memory.begin(vars.public.0, word(public));
         }
         let fail = |run: &Run<'_>, reason: String| ExecutionError {
             upc: index,
             part: program.part(index).into(),
             offset: run.requests.last_payload_byte,
             reason,
+            opcode: None,
         };
-        let instruction = program
-            .words
-            .get(index as usize)
-            .ok_or_else(|| fail(&run, "the program ran past its end".into()))?;
-        instructions += 1;
-        let next = run
-            .op(&mut trace, chip, program, index, instruction)
-            .map_err(|e| fail(&run, e))?;
-        run.clock += TICKS;
-        match next {
-            Some(n) => index = n,
-            None => break,
+        if let Some(n) = executed.get_mut(index as usize) {
+            *n += 1;
         }
+        let done = (run.op(program, index)).map_err(|e| fail(&run, e))?;
+        let mut row = ops.push(chip.op);
+        if !row.is_counted() {
+            done.fill(&mut row, chip);
+        }
+        run.clock += TICKS;
+        if done.entry.has(Op::Halt) {
+            break;
+        }
+        let next = done.next();
+        index = program.index(next).ok_or_else(|| {
+            let byte = next.checked_sub(OPCODES_AT).map(u8::try_from);
+            let byte = byte.and_then(Result::ok);
+            let reason = match byte.and_then(opcode) {
+                Some(o) => format!("the opcode {} cannot be proven yet", o.name),
+                None => format!("no instruction has the address {next}"),
+            };
+            ExecutionError {
+                opcode: byte,
+                ..fail(&run, reason)
+            }
+        })?;
     }
     let c = &chip.word_cells;
-    for (i, s) in run.memory.iter().enumerate() {
-        let mut row = trace.row_mut(first + i);
-        row.set(c.address, i as u64)
+    let words = run.memory.words();
+    for (i, (address, token)) in words.iter().enumerate() {
+        let mut row = trace.push(chip.word);
+        let following = words.get(i + 1).map(|w| w.0);
+        let gap = following.map_or(0, |n| n - address - 1);
+        row.set(c.address, *address)
             .set(c.clock, FIRST_CLOCK)
-            .set(c.time, s.time);
-        set_word(&mut row, c.last, (s.hi, s.lo));
-        if i == usize::from(vars.public.0) {
+            .set_all(&c.gap, split(U256::from(gap), c.gap.len()))
+            .set(c.last_word, u64::from(following.is_none()))
+            .set(c.time, token.time);
+        set_word(&mut row, c.last, token.value);
+        if *address == u64::from(vars.public.0) {
             set_word(&mut row, c.initial, word(public));
         }
     }
+    trace.append(ops);
+    codes.trace(&mut trace, &run.requests.codes.all());
     for access in &run.accesses {
         let mut row = trace.push(chip.record);
         access.fill(&mut row, &chip.record_cells);
@@ -270,14 +352,16 @@ pub fn run<'m>(
         state: state.map_err(|e| ExecutionError::of_part("state tree", e))?,
         boundary,
         public,
-        instructions,
+        executed,
     })
 }
 
 fn set_age(row: &mut Row<'_>, age: &Age, now: u64, then: u64) {
-    let age_value = now - 1 - then;
-    row.set(age.0[0], age_value & 0x1fff)
-        .set(age.0[1], age_value >> 13);
+    set_limbs(row, age.0, now - 1 - then);
+}
+
+fn set_limbs(row: &mut Row<'_>, limbs: [Cell; 2], value: u64) {
+    row.set(limbs[0], value & 0x1fff).set(limbs[1], value >> 13);
 }
 
 fn set_word(row: &mut Row<'_>, cells: WordCells, (hi, lo): (Fr, Fr)) {
@@ -294,8 +378,85 @@ impl Access {
         row.set(c.slot, u64::from(self.slot.is_some()))
             .set_all(&c.record, self.before)
             .set_all(&c.after, self.after)
+            .set(c.told, self.told)
             .set(c.now, self.now);
+        let [fresh, touched] = match self.slot {
+            Some(_) => [self.told, self.before[5]],
+            None => [Fr::ZERO, self.told],
+        };
+        let original = if fresh == Fr::ONE { 2 } else { 6 };
+        row.set(c.fresh, fresh).set(c.touched, touched);
+        set_word(
+            row,
+            c.original,
+            (self.before[original], self.before[original + 1]),
+        );
         set_age(row, &c.age, self.now, self.time);
+    }
+}
+
+impl Done<'_> {
+    /// Address of the next instruction.
+    fn next(&self) -> u64 {
+        let opcode = match self.entry.has(Op::Fetch) && !self.entry.has(Op::Take) {
+            true => self.taken[3].value.1,
+            false => Fr::ZERO,
+        };
+        let opcode: u64 = field::to_word(&opcode).saturating_to();
+        self.entry.next + opcode + FAULTS * u64::from(self.fault)
+    }
+
+    fn fill(&self, row: &mut Row<'_>, chip: &CpuChip) {
+        let (c, e): (&OpCells, &Entry) = (&chip.op_cells, self.entry);
+        let (bus, code) = e.message(&chip.buses);
+        let [a, b, of_c, old] = self.taken;
+        let [at_a, at_b, at_d] = self.ats;
+        let evm = e.has(Op::Evm);
+        let stored = b.value.1;
+        let imm = if evm { Fr::ZERO } else { e.imm };
+        let of = |on: Op| if e.has(on) { of_c.value.0 } else { Fr::ZERO };
+        row.set(c.upc, self.upc)
+            .set(c.next, e.next)
+            .set(c.clock, self.clock)
+            .set(c.clock_below, self.clock)
+            .set(c.imm, e.imm)
+            .set(c.bus, bus)
+            .set(c.code, code)
+            .set(c.advance, u64::from(e.advance))
+            .set_all(&c.addresses, e.operands.map(u64::from))
+            .set_all(
+                &c.controls,
+                (0..c.controls.len()).map(|i| e.controls >> i & 1),
+            )
+            .set(c.at_a, at_a)
+            .set(c.to_a, self.to_a)
+            .set(c.at_b, at_b)
+            .set(c.at_d, at_d)
+            .set(c.at_old, self.at_old)
+            .set(c.data_of, of(Op::Data))
+            .set(c.fetch_of, of(Op::Fetch))
+            .set(c.stored, stored)
+            .set(c.step, self.step)
+            .set(c.advanced, self.advanced)
+            .set(c.fault, u64::from(self.fault));
+        set_word(row, c.a, a.value);
+        set_word(row, c.b, (b.value.0, stored + imm));
+        set_word(row, c.c, of_c.value);
+        set_word(row, c.shown, self.shown);
+        set_word(row, c.result, self.result);
+        set_word(row, c.d, self.d);
+        set_word(row, c.old, old.value);
+        for ((i, age), token) in (0u64..).zip(&c.ages).zip(&self.taken) {
+            set_age(row, age, self.clock + i, token.time);
+        }
+        if evm {
+            let (r, cells) = (&self.registers, &c.registers);
+            row.set(cells.depth, r.depth)
+                .set(cells.room, super::isa::STACK_LIMIT - r.depth);
+            set_limbs(row, cells.pc, r.pc);
+            set_limbs(row, cells.frame, r.frame);
+            set_limbs(row, cells.gas, r.gas);
+        }
     }
 }
 
@@ -305,76 +466,141 @@ impl Run<'_> {
         closed.as_ref().map_err(Clone::clone)
     }
 
-    /// Executes an instruction and gives the index of the next one.
-    fn op(
-        &mut self,
-        trace: &mut Trace<'_>,
-        chip: &CpuChip,
-        program: &Program,
-        index: u64,
-        w: &Word,
-    ) -> Result<Option<u64>, String> {
-        let view = View { run: self };
-        let (mut result, mut jumps) = ((Fr::ZERO, Fr::ZERO), false);
-        match program.choices.get(&index) {
-            Some(Choice::Word(f)) => result = word(f(&view)?),
-            Some(Choice::Elements(f)) => result = f(&view)?,
-            Some(Choice::Jump(f)) => jumps = f(&view),
+    /// Executes an instruction.
+    fn op<'w>(&mut self, program: &'w Program, index: u64) -> Result<Done<'w>, String> {
+        let w = (program.words)
+            .get(index as usize)
+            .ok_or("the program ran past its end")?;
+        let (mut entry, mut result) = (0, (Fr::ZERO, Fr::ZERO));
+        match &w.choice {
             None => {}
+            Some(Choice::Word(f)) => result = word(f(&View { run: self })?),
+            Some(Choice::Elements(f)) => result = f(&View { run: self })?,
+            Some(Choice::Entry(f)) => entry = f(&View { run: self })?,
         }
-        let next = w.next.get(usize::from(jumps)).copied();
+        let e = w.entries.get(entry).ok_or("there is no such way on")?;
+        let [field_a, field_b, at_c, field_d] = e.operands.map(u64::from);
+        let (evm, clock) = (e.has(Op::Evm), self.clock);
+        let mut registers = Registers::default();
+        if evm {
+            registers = Registers::unpack(self.memory.scratch(e.operands[2]))?;
+        }
+        let below = registers.stack().wrapping_sub(STACK_BIAS);
+        let relative = |bit: Op, field: u64| match e.has(bit) {
+            true => below.wrapping_add(field),
+            false => field,
+        };
 
-        let (c, first) = (&chip.op_cells, program.first_upc());
-        let mut row = trace.push(chip.op);
-        row.set(c.upc, first + index)
-            .set(c.next, next.map_or(0, |n| first + n))
-            .set(c.clock, self.clock)
-            .set(c.clock_below, self.clock)
-            .set(c.imm, w.imm)
-            .set_all(&c.addresses, w.operands.map(u64::from))
-            .set_all(
-                &c.controls,
-                (0..c.controls.len()).map(|i| w.controls >> i & 1),
-            );
-        if let Some(s) = w.service {
-            let (bus, code) = s.message(&chip.buses);
-            row.set(c.bus, bus.number()).set(c.code, code);
+        let at_a = match e.has(Op::Data) {
+            true => registers.pc + field_a,
+            false => relative(Op::StackA, field_a),
+        };
+        let a = if e.has(Op::Data) {
+            let value = self.requests.codes.push(registers.code, at_a)?;
+            Token {
+                value: word(value),
+                time: 0,
+            }
+        } else {
+            self.memory.take(at_a)?
+        };
+        let reach = |far: Op, near: Op, field: u64| match e.has(far) {
+            true => small(a.value.1).map(|at| at.wrapping_add(field)),
+            false => Ok(relative(near, field)),
+        };
+        let at_b = reach(Op::FarB, Op::StackB, field_b)?;
+        let to_a = if e.has(Op::Swap) { at_b } else { at_a };
+        let swapped = u64::from(e.has(Op::Swap));
+        let kept_a = !e.has(Op::PopA) && !e.has(Op::Data);
+        if kept_a && swapped == 0 {
+            self.memory.put(at_a, a.value, clock);
         }
-        let mut read = |i: usize| {
-            let now = self.clock + i as u64;
-            let s = &mut self.memory[usize::from(w.operands[i])];
-            set_age(&mut row, &c.ages[i], now, s.time);
-            s.time = now;
-            (s.hi, s.lo)
-        };
-        let (a, b, operand_c, old) = (read(0), read(1), read(2), read(3));
+        let b = self.memory.take(at_b)?;
+        if swapped == 1 {
+            self.memory.put(at_b, a.value, clock + 1);
+        }
+        if !e.has(Op::PopB) {
+            self.memory.put(at_a + at_b - to_a, b.value, clock + 1);
+        }
+        let c = self.memory.take(at_c)?;
+        let plain = |v: Fr| if evm { Fr::ZERO } else { v };
         let s = Step {
-            a,
-            b: (b.0, b.1 + w.imm),
-            c: operand_c,
+            a: a.value,
+            b: (b.value.0, b.value.1 + plain(e.imm)),
+            c: (plain(c.value.0), plain(c.value.1)),
         };
-        set_word(&mut row, c.a, s.a);
-        set_word(&mut row, c.b, s.b);
-        set_word(&mut row, c.c, s.c);
-        set_word(&mut row, c.old, old);
         let mut step = Fr::ZERO;
-        if let Some(service) = w.service {
+        if let Some(service) = e.service {
             (result, step) = self.serve(service, &s)?;
-        } else if w.has(Op::Copy) {
-            result = (s.a.0 + s.b.0, s.a.1 + s.b.1);
-        } else if w.has(Op::Cross) {
-            result = (s.a.1, s.b.0);
-        } else if w.has(Op::Join) {
-            result = (Fr::ZERO, join(s.a.0, s.a.1));
-        } else if w.has(Op::Equal) && s.a != s.b {
+        }
+        if e.has(Op::Equal) && s.a != s.b {
             return Err(format!("{} is not {}", s.a(), s.b()));
         }
-        row.set(c.step, step);
-        set_word(&mut row, c.d, result);
-        self.memory[usize::from(w.operands[2])].lo += step;
-        let d = &mut self.memory[usize::from(w.operands[3])];
-        (d.hi, d.lo) = result;
-        Ok(next)
+        let mut jump = Fr::ZERO;
+        if e.has(Op::Jump) {
+            jump = s.a.1 - Fr::from(registers.pc);
+        }
+        let advanced = if evm { e.imm + jump } else { Fr::ZERO };
+        self.memory
+            .put(at_c, (c.value.0, c.value.1 + step + advanced), clock + 2);
+
+        let at_d = reach(Op::FarD, Op::Push, field_d)?;
+        let mut d = if e.has(Op::Own) {
+            (Fr::ZERO, Fr::ZERO)
+        } else {
+            result
+        };
+        for (bit, (hi, lo)) in [
+            (Op::CopyA, s.a),
+            (Op::CopyB, s.b),
+            (Op::Cross, (s.a.1, s.b.0)),
+            (Op::One, (Fr::ZERO, Fr::ONE)),
+        ] {
+            if e.has(bit) {
+                d = (d.0 + hi, d.1 + lo);
+            }
+        }
+        let (mut at_old, mut fault) = (at_d, false);
+        let old = if e.has(Op::Fetch) {
+            at_old = match e.has(Op::Jump) {
+                true => small(s.a.1)?,
+                false => registers.pc + u64::from(e.advance),
+            };
+            let tag = self.requests.codes.fetch(registers.code, at_old)?;
+            let after = Registers::unpack((c.value.0, c.value.1 + advanced));
+            fault = !e.has(Op::Take) && after.map_or(true, |r| program.faults(tag, &r));
+            Token {
+                value: (Fr::ZERO, Fr::from(tag)),
+                time: 0,
+            }
+        } else {
+            self.memory.take(at_d)?
+        };
+        if e.has(Op::Join) {
+            d.1 += join(s.a.0, s.a.1);
+        }
+        if e.has(Op::Take) {
+            d.1 += old.value.1;
+        }
+        if !e.has(Op::Fetch) || e.has(Op::Push) {
+            self.memory.put(at_d, d, clock + 3);
+        }
+        Ok(Done {
+            entry: e,
+            upc: w.address,
+            clock,
+            registers,
+            ats: [at_a, at_b, at_d],
+            to_a,
+            at_old,
+            taken: [a, b, c, old],
+            shown: s.c,
+            step,
+            advanced,
+            result,
+            d,
+            fault,
+        })
     }
 
     fn serve(&mut self, service: Service, s: &Step) -> Result<Outcome, String> {
@@ -385,17 +611,13 @@ impl Run<'_> {
                 step = Fr::ONE;
                 low(Fr::from(self.group(small(s.c.1)?)?))
             }
-            Service::Integer | Service::Fixed | Service::Length { .. } => {
-                let (d, size) = self.item(service, small(s.c.1)?, s.b.1)?;
-                step = Fr::from(size);
-                d
-            }
-            Service::Count => {
+            Service::Span => {
                 let (offset, length) = (small(s.a.1)?, small(s.b.1)?);
-                let count = self.requests.reads.count(offset, length);
-                low(Fr::from(
-                    count.ok_or("the calldata reaches outside the payload")?,
-                ))
+                self.requests.last_payload_byte = offset;
+                let fact = self.requests.reads.span(offset, length);
+                let fact = fact.ok_or("what is read lies outside the payload")?;
+                step = Fr::from(fact.nonzero);
+                (Fr::from(fact.head), fact.value)
             }
             Service::Keccak => {
                 let request = keccak::Request {
@@ -430,7 +652,42 @@ impl Run<'_> {
                 self.requests.signatures.push(signature);
                 word(if y { key.y } else { key.x })
             }
-            Service::Add | Service::Sub | Service::Less => self.arithmetic(service, s)?,
+            Service::Add | Service::AddOver | Service::Sub | Service::Less => {
+                self.arithmetic(service, s)?
+            }
+            Service::Power => match u8::try_from(small(s.a.1)?) {
+                Ok(n) if s.a.0 == Fr::ZERO => word(U256::from(1) << n),
+                _ => return Err(format!("2^{} is no 256-bit word", s.a())),
+            },
+            Service::And | Service::Or | Service::Xor => {
+                let op = match service {
+                    Service::And => logic::Code::And,
+                    Service::Or => logic::Code::Or,
+                    _ => logic::Code::Xor,
+                };
+                let op = logic::Operation {
+                    code: op,
+                    a: s.a(),
+                    b: s.b(),
+                };
+                self.requests.logics.push(op);
+                word(op.result())
+            }
+            Service::Product | Service::Exact => {
+                let (a, b) = (s.a(), s.b());
+                let exact = service == Service::Exact;
+                let product = Product { exact, a, b };
+                let result = product.result();
+                let result = result.ok_or_else(|| format!("{a} * {b} is out of range"))?;
+                self.requests.products.push(product);
+                word(result)
+            }
+            Service::CodeWord => {
+                step = Fr::ONE;
+                let (number, index) = (small(s.a.1)?, small(s.c.1)?);
+                self.requests.codes.write(number, index, s.b())?;
+                low(Fr::ZERO)
+            }
             Service::Permute => {
                 let input = [s.a.0, s.a.1, s.c.1];
                 let mut state = input;
@@ -465,14 +722,16 @@ impl Run<'_> {
 
     fn arithmetic(&mut self, service: Service, s: &Step) -> Result<(Fr, Fr), String> {
         let op = arith::Operation {
-            subtract: service != Service::Add,
+            subtract: matches!(service, Service::Sub | Service::Less),
             x: s.a(),
-            m: u128::try_from(field::to_word(&s.c.1)).map_err(|_| "the factor is too large")?,
+            m: u128::try_from(field::to_word(&(s.c.1 + Fr::ONE)))
+                .map_err(|_| "the factor is too large")?,
             y: s.b(),
         };
         let arith::Linear { z, q } = op.result();
         let less = service == Service::Less;
-        if q != i128::from(less).wrapping_neg() {
+        let wanted = i128::from(service == Service::AddOver) - i128::from(less);
+        if q != wanted {
             return Err(format!(
                 "{} * {} {} {} is {}",
                 op.x,
@@ -484,46 +743,6 @@ impl Run<'_> {
         }
         self.requests.ariths.push(op);
         Ok(word(z))
-    }
-
-    /// The result of reading an item, and by how much it advances the offset.
-    fn item(
-        &mut self,
-        service: Service,
-        offset: u64,
-        bytes: Fr,
-    ) -> Result<((Fr, Fr), u64), String> {
-        self.requests.last_payload_byte = offset;
-        let item = self
-            .requests
-            .reads
-            .item(offset)
-            .map_err(|e| e.to_string())?;
-        if item.is_list != (service == Service::Length { list: true }) {
-            return Err(format!(
-                "byte {offset} begins {}",
-                if item.is_list { "a list" } else { "a string" }
-            ));
-        }
-        match service {
-            Service::Integer if !item.canonical || item.length > 32 => {
-                return Err(format!(
-                    "the item at byte {offset} is no canonical 256-bit integer"
-                ));
-            }
-            Service::Fixed if Fr::from(item.length) != bytes => {
-                return Err(format!(
-                    "the item at byte {offset} has {} bytes",
-                    item.length
-                ));
-            }
-            _ => {}
-        }
-        let d = match service {
-            Service::Length { .. } => (Fr::ZERO, Fr::from(item.length)),
-            _ => word(item.value),
-        };
-        Ok((d, item.next - item.offset))
     }
 
     /// Payload group `index`, zero-filled at the end.
@@ -569,6 +788,7 @@ impl Run<'_> {
             address,
             before,
             after: [Fr::ZERO; 3],
+            told: Fr::ZERO,
             time,
             now: small(s.c.1)?,
         });
@@ -584,13 +804,18 @@ impl Run<'_> {
         let mut access = *self.opened()?;
         self.open = None;
         access.after = [s.a.1, s.b.0, s.b.1];
+        access.told = s.a.0;
         match access.slot {
             Some(slot) => {
                 let used = self.records.slot(access.address, slot)?;
+                if flag(s.a.0)? {
+                    used.original = used.value;
+                }
                 (used.value, used.touched, used.time) = (s.b(), small(s.a.1)?, access.now);
             }
             None => {
                 let used = self.records.account(access.address)?;
+                used.touched = small(s.a.0)?;
                 used.record.nonce = small(s.a.1).map_err(|_| "the nonce has no successor")?;
                 used.record.balance = s.b();
                 used.time = access.now;

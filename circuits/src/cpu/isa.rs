@@ -1,17 +1,29 @@
 //! Micro-instructions: what a ROM word says.
 //!
 //! An entry of the ROM is `(upc, next, imm, addresses, controls)`: the instruction's own address, the next one's, an immediate,
-//! four addresses of scratch words, and control bits with a service's bus and code. An instruction with two entries goes either
-//! way, as the prover likes.
+//! four addresses, and control bits with a service's bus and code and the advance of the program counter. An instruction with
+//! several entries does what one of them says, as the prover likes.
 //!
 //! Operands, in the order in which they touch the memory:
 //!
-//! - `A`: scratch word `a`, read;
-//! - `B`: scratch word `b`, read; the immediate is added to its low half;
-//! - `C`: scratch word `c`, read; its low half advances by the service's step;
-//! - `D`: scratch word `d`, written.
+//! - `A`: read; a scratch word, or with controls a word of the stack or the data of a PUSH;
+//! - `B`: read; a scratch word, or with controls a word of the stack or the one that A points to. The immediate is added to its
+//!   low half, unless the instruction is one of the EVM's;
+//! - `C`: a scratch word, read; its low half advances by the service's step, or as the EVM's registers do;
+//! - `D`: written; a scratch word, or with controls a new word of the stack or the one that A points to.
 //!
 //! All four are always on: an operand that an instruction does not need is a word kept at 0 (D: a word that nobody reads).
+//!
+//! # The EVM's registers
+//!
+//! With the control `Evm`, C is the register word of the frame: its high half is the number of the code, its low half
+//!
+//! ```text
+//! pc + 2^26 depth + 2^39 frame + 2^65 gas
+//! ```
+//!
+//! with pc, frame and gas below 2^26 and depth at most 1,024: words on the stack. `frame` is at least 1, so the address of a word of a
+//! stack, `depth + 2^13 frame`, is none of a scratch word. The immediate is what the low half advances by.
 
 use crate::{
     Fr,
@@ -19,9 +31,6 @@ use crate::{
     framework::{Bus, pow2},
 };
 use ff::Field;
-
-/// A memory space of the `memory` bus. Scratch words belong to the segment's program; their frame id is 0.
-pub const SPACE_SCRATCH: u64 = 1;
 
 /// Clock ticks per micro-instruction: one for each operand.
 pub const TICKS: u64 = 4;
@@ -32,8 +41,30 @@ pub const FIRST_CLOCK: u64 = 1;
 /// Between two stamps, see [`Service::Update`]. Stamps are 1 modulo this.
 pub const STAMP_STEP: u64 = 4;
 
-/// Bits of a scratch address, a bus and a code.
+/// Bits of an address, an advance, a bus and a code in the ROM.
 pub const FIELD_BITS: u32 = 13;
+
+/// Bits of the depth among the EVM's registers; addresses of two stacks differ by this power of 2.
+pub const DEPTH_BITS: u32 = 13;
+/// Where the depth begins among the registers.
+pub const DEPTH_AT: u32 = 26;
+/// Where the frame's number begins.
+pub const FRAME_AT: u32 = DEPTH_AT + DEPTH_BITS;
+/// Where the gas begins.
+pub const GAS_AT: u32 = FRAME_AT + 26;
+/// Words that a stack holds at most (Yellow Paper, 9.1).
+pub const STACK_LIMIT: u64 = 1024;
+/// The address field of the word at the top of a stack is one less than this: addresses are relative to the word below the
+/// 17 topmost ones, which is as deep as an opcode looks.
+pub const STACK_BIAS: u64 = 17;
+/// Addresses of memory words begin here, at the words of frame 0.
+pub const MEMORY_AT: u64 = 1 << 48;
+/// Address of the instruction that begins the opcode 0.
+pub const OPCODES_AT: u64 = 1 << 14;
+/// How much further the instruction stands that proves that an opcode cannot begin.
+pub const FAULTS: u64 = 1 << 9;
+/// The same as [`OPCODES_AT`] for opcodes that are jumped to: only JUMPDEST has an instruction.
+pub const LANDINGS_AT: u64 = OPCODES_AT + 2 * FAULTS;
 
 macro_rules! controls {
     ($(#[$m:meta])* $name:ident { $($(#[$d:meta])* $v:ident),* $(,)? }) => {
@@ -55,16 +86,48 @@ controls! {
         Serve,
         /// With `Serve`: it is made instead.
         Make,
-        /// `D = (A.hi + B.hi, A.lo + B.lo)`, halves added in the field.
-        Copy,
-        /// `D = (A.lo, B.hi)`.
+        /// D is what the next five say, not the service's result: the sum of them.
+        Own,
+        /// A.
+        CopyA,
+        /// B.
+        CopyB,
+        /// `(A.lo, B.hi)`.
         Cross,
-        /// `D = (0, A.hi * 2^128 + A.lo)`, in the field.
+        /// `(0, A.hi * 2^128 + A.lo)`, in the field.
         Join,
+        /// `(0, 1)`.
+        One,
         /// `A = B`.
         Equal,
-        /// The program ends here.
+        /// The program ends here; without `Own` the codes follow.
         Halt,
+        /// C is the register word of a frame, which advances by the immediate.
+        Evm,
+        /// A's address is relative to the stack.
+        StackA,
+        /// B's address is relative to the stack.
+        StackB,
+        /// A is taken off its place.
+        PopA,
+        /// B is taken off its place.
+        PopB,
+        /// A is the data of a PUSH, at the program counter plus its address.
+        Data,
+        /// B's address is A.
+        FarB,
+        /// D's address is A.
+        FarD,
+        /// A and B change places.
+        Swap,
+        /// The next opcode is read; it says which instruction is next. D is not written.
+        Fetch,
+        /// With `Fetch`: D is a new word on the stack.
+        Push,
+        /// With `Fetch`: the program counter becomes A.
+        Jump,
+        /// With `Fetch` and `Push`: the opcode is part of D instead, and does not say what is next.
+        Take,
     }
 }
 
@@ -73,17 +136,9 @@ controls! {
 pub enum Service {
     /// `D.lo` is group `C.lo` of stream `A.lo`; C advances by 1.
     Bytes,
-    /// D is the canonical RLP integer at byte `C.lo`; C becomes the next offset.
-    Integer,
-    /// D is the RLP string of `B.lo` bytes at byte `C.lo`; C becomes the next offset.
-    Fixed,
-    /// `D.lo` is the length of the RLP item at byte `C.lo`, a string or a list; C becomes the next offset.
-    Length {
-        /// Whether it is a list.
-        list: bool,
-    },
-    /// `D.lo` counts the non-zero ones of the `B.lo` payload bytes from `A.lo`.
-    Count,
+    /// Of the `B.lo` payload bytes from byte `A.lo`: `D.lo` is the value of all but the first, `D.hi` says what the first is (see
+    /// [`crate::io`]). C, which must be 0, becomes how many are not zero.
+    Span,
     /// D is the keccak-256 of `C.lo` bytes from group `B.lo` of stream `A.lo`; the hash begins from a given state if `A.hi`
     /// is 1, and ends with a state (D is 0) if `B.hi` is 1.
     Keccak,
@@ -94,12 +149,28 @@ pub enum Service {
         /// Whether it is the y coordinate.
         y: bool,
     },
-    /// `D = A * C.lo + B`, below 2^256.
+    /// `D = A * (C.lo + 1) + B`, below 2^256.
     Add,
-    /// `D = A * C.lo - B`, not below 0.
+    /// `D = A * (C.lo + 1) + B - 2^256`, from 2^256 on.
+    AddOver,
+    /// `D = A * (C.lo + 1) - B`, not below 0.
     Sub,
-    /// `D = A * C.lo - B + 2^256`: it proves `A * C.lo < B`.
+    /// `D = A * (C.lo + 1) - B + 2^256`: it proves `A * (C.lo + 1) < B`.
     Less,
+    /// `D = 2^(A.lo)`, for `A.lo` below 256.
+    Power,
+    /// D is A and B, bit by bit.
+    And,
+    /// D is A or B.
+    Or,
+    /// D is A exclusive-or B.
+    Xor,
+    /// `D = A * B` modulo 2^256.
+    Product,
+    /// `D = A * B`, below 2^256.
+    Exact,
+    /// The word B is word `C.lo` of code `A.lo`; C advances by 1.
+    CodeWord,
     /// `(D, C.lo)` is the Poseidon2 permutation of `(A.hi, A.lo, C.lo)`.
     Permute,
     /// `D.lo` is word 0 of the permutation of `(A.lo, B.lo, C.lo)`.
@@ -110,9 +181,10 @@ pub enum Service {
     Account,
     /// With the stamp `C.lo`: D is the value of slot B of account `A.lo`.
     Slot,
-    /// With the stamp `C.lo`: `D.lo` is the account's nonce, or the slot's mark.
+    /// With the stamp `C.lo`: `D.lo` is the account's nonce, or the slot's mark; B is `(created, 0)`, or the slot's original word.
     Mark,
-    /// With the stamp `C.lo`, which advances: the balance or value becomes B, the nonce or mark `A.lo`.
+    /// With the stamp `C.lo`, which advances: the balance or value becomes B, the nonce or a slot's mark `A.lo`. An account's mark
+    /// becomes `A.hi`; for a slot `A.hi` is 1 if its word until now is the original one from now on, else 0.
     Update,
     /// The chain of state roots begins with the root `C.lo`; it must be made.
     TreeBegin,
@@ -125,15 +197,20 @@ impl Service {
     pub fn message(self, b: &Buses) -> (Bus, u64) {
         match self {
             Self::Bytes => (b.bytes, 0),
-            Self::Integer => (b.item, 1),
-            Self::Fixed => (b.item, 2),
-            Self::Length { list } => (b.item, 4 + u64::from(list)),
-            Self::Count => (b.count, 0),
+            Self::Span => (b.span, 0),
             Self::Keccak => (b.keccak, 0),
             Self::Key { odd, y } => (b.ecdsa, u64::from(odd) + 2 * u64::from(y)),
-            Self::Add => (b.arith, 0),
-            Self::Sub => (b.arith, 1),
-            Self::Less => (b.arith, 3),
+            Self::Add => (b.arith, 2),
+            Self::AddOver => (b.arith, 4),
+            Self::Sub => (b.arith, 3),
+            Self::Less => (b.arith, 1),
+            Self::Power => (b.power, 0),
+            Self::And => (b.logic, 0),
+            Self::Or => (b.logic, 1),
+            Self::Xor => (b.logic, 2),
+            Self::Product => (b.product, 0),
+            Self::Exact => (b.product, 1),
+            Self::CodeWord => (b.code_word, 0),
             Self::Permute => (b.permute, 0),
             Self::Compress => (b.compress, 0),
             Self::Word => (b.word, 0),
@@ -146,9 +223,9 @@ impl Service {
     }
 }
 
-/// An instruction.
+/// One way in which an instruction goes: an entry of the ROM.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Word {
+pub struct Entry {
     /// Control bits: bit `i` is control `i` of [`Op`].
     pub controls: u64,
     /// What the service message asks, if there is one.
@@ -157,37 +234,38 @@ pub struct Word {
     pub imm: Fr,
     /// Addresses of A, B, C, D.
     pub operands: [u16; 4],
-    /// Indices of the instructions that may follow: none after a halt, one, or two of which the prover chooses.
-    pub next: Vec<u64>,
+    /// With [`Op::Fetch`]: how far the next opcode is, in bytes.
+    pub advance: u16,
+    /// Address of the next instruction; with [`Op::Fetch`] the opcode is added to it.
+    pub next: u64,
 }
 
-impl Word {
+impl Entry {
     /// Whether control `op` is set.
     pub fn has(&self, op: Op) -> bool {
         self.controls >> (op as u8) & 1 == 1
     }
-    /// The entries of the `rom` table for instruction `index` of a program whose first instruction has the address `first`.
-    pub fn entries(&self, index: u64, first: u64, buses: &Buses) -> Vec<Vec<Fr>> {
-        let (bus, code) = self.service.map_or((0, 0), |s| {
+    /// Number of the service's bus and the code; 0 without one.
+    pub fn message(&self, buses: &Buses) -> (u64, u64) {
+        self.service.map_or((0, 0), |s| {
             let (bus, code) = s.message(buses);
             (bus.number(), code)
-        });
+        })
+    }
+    /// The entry of the `rom` table for an instruction at `address`.
+    pub fn values(&self, address: u64, buses: &Buses) -> Vec<Fr> {
+        let (bus, code) = self.message(buses);
         let bits = Op::ALL.len() as u32;
-        let controls = packed([(self.controls, bits), (code, FIELD_BITS), (bus, FIELD_BITS)]);
-        let addresses = packed(self.operands.map(|a| (u64::from(a), FIELD_BITS)));
-        let entry = |next: u64| {
-            vec![
-                Fr::from(first + index),
-                Fr::from(next),
-                self.imm,
-                addresses,
-                controls,
-            ]
-        };
-        if self.next.is_empty() {
-            return vec![entry(0)];
-        }
-        self.next.iter().map(|n| entry(first + n)).collect()
+        let advance = (u64::from(self.advance), FIELD_BITS);
+        let controls = [(self.controls, bits), (code, FIELD_BITS), (bus, FIELD_BITS)];
+        let [controls, code, bus] = controls;
+        vec![
+            Fr::from(address),
+            Fr::from(self.next),
+            self.imm,
+            packed(self.operands.map(|a| (u64::from(a), FIELD_BITS))),
+            packed([controls, code, bus, advance]),
+        ]
     }
 }
 

@@ -25,7 +25,7 @@
 //! A row executes an entry of the ROM for `upc`. Its operands are scratch words of the `memory` bus: reading consumes the token
 //! of the word and makes it anew at the current clock, writing consumes the old word and makes the new one. All four
 //! operands are always on; words kept at 0 stand in for what an instruction does not need. One *service message* asks another
-//! chip for a fact (payload bytes, RLP items, hashes, signatures, arithmetic), writes a word to a byte stream, uses a
+//! chip for a fact (payload bytes, hashes, signatures, arithmetic), writes a word to a byte stream, uses a
 //! record, or begins and ends the chain of state roots. It has the same operands at the same places for all services
 //! ([`crate::buses::place`]); the ROM gives bus and code.
 //!
@@ -50,8 +50,8 @@
 //! # What it relies on
 //!
 //! Every half of a scratch word is below 2^128, except for words that the program uses as field elements (`(0, element)`).
-//! The program keeps to that: halves come from `arith`, `item`, `keccak`, `ecdsa` and `bytes` facts, which range their
-//! results, from immediates, or from records of the state. Of these `tree` ranges nonce and high half of an account; the
+//! The program keeps to that: halves come from `arith`, `keccak`, `ecdsa` and `bytes` facts, which range their
+//! results, from spans of 16 bytes after the first, from immediates, or from records of the state. Of these `tree` ranges nonce and high half of an account; the
 //! others hold by induction from genesis, because whoever makes a record's token has ranged what it writes. `Copy` adds
 //! halves without a carry; it is used with one summand 0, for field elements, and for small counters.
 //!
@@ -67,13 +67,15 @@ mod columns;
 mod constraints;
 pub mod interpreter;
 pub mod isa;
+mod memory;
+pub mod opcodes;
 pub mod program;
 
 pub use columns::{InitialCells, OpCells, RecordCells};
 
 use crate::{
     buses::Buses,
-    framework::{BusKind, KindId, MachineBuilder},
+    framework::{BusKind, KindId, MachineBuilder, State},
 };
 
 /// The chip's kinds and cells.
@@ -91,22 +93,39 @@ pub struct CpuChip {
     pub record: KindId,
     /// Cells of a `record` row.
     pub record_cells: RecordCells,
+    /// The state of the run after the last instruction, where the codes follow.
+    pub codes: State,
     buses: Buses,
+}
+
+#[cfg(test)]
+impl CpuChip {
+    /// The shared buses.
+    pub(crate) fn buses(&self) -> &Buses {
+        &self.buses
+    }
 }
 
 /// Declares the chip with the program as its ROM.
 pub fn define(b: &mut MachineBuilder, buses: &Buses, program: &asm::Program) -> CpuChip {
-    let memory = b.bus("memory", BusKind::Token, 6);
+    let [memory, stack] = ["memory", "stack"].map(|name| b.bus(name, BusKind::Token, 4));
     let first = program.first_upc();
     let rom = b.table("rom", || {
-        (0u64..)
-            .zip(&program.words)
-            .flat_map(|(i, w)| w.entries(i, first, buses))
-            .collect()
+        let values = |w: &asm::Word| {
+            let entries = w.entries.iter();
+            entries
+                .map(|e| e.values(w.address, buses))
+                .collect::<Vec<_>>()
+        };
+        program.words.iter().flat_map(values).collect()
     });
-    let running = b.state();
-    let (word, word_cells) = constraints::define_words(b, memory, first, running);
-    let (op, op_cells) = constraints::define_op(b, buses, memory, rom, running);
+    let states = constraints::States {
+        words: b.state(),
+        running: b.state(),
+        codes: b.state(),
+    };
+    let (word, word_cells) = constraints::define_words(b, memory, first, states);
+    let (op, op_cells) = constraints::define_op(b, buses, [memory, stack], rom, states);
     let (record, record_cells) = constraints::define_record(b, buses);
     CpuChip {
         word,
@@ -115,6 +134,7 @@ pub fn define(b: &mut MachineBuilder, buses: &Buses, program: &asm::Program) -> 
         op_cells,
         record,
         record_cells,
+        codes: states.codes,
         buses: *buses,
     }
 }

@@ -24,9 +24,14 @@ pub struct Trace<'m> {
 pub struct Row<'t> {
     data: &'t mut [Fr],
     width: usize,
+    counted: bool,
 }
 
 impl Row<'_> {
+    /// Whether the trace only counts: what is written here is forgotten.
+    pub fn is_counted(&self) -> bool {
+        self.counted
+    }
     /// Writes a cell of this logical row.
     ///
     /// # Panics
@@ -67,6 +72,13 @@ impl<'m> Trace<'m> {
             ..Self::new(machine)
         }
     }
+    /// An empty trace of the same machine, which counts if this one does.
+    pub fn of_same_machine(&self) -> Self {
+        match self.counting {
+            true => Self::counting(self.machine),
+            false => Self::new(self.machine),
+        }
+    }
     /// The machine it belongs to.
     pub fn machine(&self) -> &'m Machine {
         self.machine
@@ -92,6 +104,7 @@ impl<'m> Trace<'m> {
         Row {
             data: &mut self.data[from..],
             width,
+            counted: self.counting,
         }
     }
     /// The logical row that begins on physical row `head` of this trace, to be changed.
@@ -101,6 +114,7 @@ impl<'m> Trace<'m> {
         Row {
             data: &mut self.data[from..],
             width,
+            counted: self.counting,
         }
     }
     /// Value of a cell of the logical row that begins on physical row `head` of this trace.

@@ -159,11 +159,11 @@ fn golden_costs() {
 fn a_real_proof() {
     let rig = rig();
     let mut table = rig.good();
-    assert!(prove_and_verify(&rig.machine, &table, 7));
+    assert!(prove_and_verify(&rig.machine, &table, 9));
     let row = rig.run(&table, 1) + 2;
     let cell = rig.chip.round_cells.square[5];
     table.set(row, cell, table.cell(row, cell) + Fr::ONE);
-    assert!(!prove_and_verify(&rig.machine, &table, 7));
+    assert!(!prove_and_verify(&rig.machine, &table, 9));
 }
 
 // NEGATIVE

@@ -1,10 +1,12 @@
-//! Reading RLP items as `io.item` proves them, without a circuit.
+//! Reading RLP items as the microcode proves them, without a circuit.
 
-use super::item::{
-    CLASSES, LONG_LIST, LONG_STRING, ONE, SHORT_MAX, UP_TO_HALF, UP_TO_WORD, WORD_MAX,
-};
 use alloy_primitives::U256;
 use thiserror::Error;
+
+/// Longest content that the short form has.
+const SHORT_MAX: u64 = 55;
+/// Longest content whose value is given.
+const WORD_MAX: u64 = 32;
 
 /// The canonical RLP item that begins at a byte of the payload.
 ///
@@ -52,36 +54,6 @@ pub enum ItemError {
         /// Offset of the header.
         offset: u64,
     },
-}
-
-/// A header byte of a known class.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Header {
-    /// Index among [`CLASSES`].
-    pub(super) class: usize,
-    /// Header byte less the first one of its class.
-    pub(super) rest: u64,
-}
-
-impl Header {
-    /// The class of a header byte; `None` if it begins no item.
-    pub(super) fn of(byte: u8) -> Option<Self> {
-        let byte = u64::from(byte);
-        CLASSES.iter().enumerate().find_map(|(class, c)| {
-            let rest = byte.checked_sub(c.base)?;
-            (rest < c.size).then_some(Self { class, rest })
-        })
-    }
-    /// Bytes that the first span holds after the header byte, and whether a span of the low half follows.
-    pub(super) fn spans(self) -> (u64, bool) {
-        match self.class {
-            ONE => (1, false),
-            UP_TO_HALF => (self.rest + 2, false),
-            UP_TO_WORD => (self.rest + 1, true),
-            LONG_STRING | LONG_LIST => (self.rest + 1, false),
-            _ => (0, false),
-        }
-    }
 }
 
 /// Reads the item at byte `offset` of `payload`.

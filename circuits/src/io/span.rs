@@ -4,9 +4,7 @@ use super::groups::GROUP_BYTES;
 use crate::{
     Fr,
     buses::Buses,
-    framework::{
-        Bus, BusKind, Cell, Expr, KindBuilder, KindId, MachineBuilder, TableId, pow2, trace::Trace,
-    },
+    framework::{Cell, Expr, KindBuilder, KindId, MachineBuilder, TableId, pow2, trace::Trace},
     tables::range13,
 };
 use ff::Field;
@@ -14,7 +12,7 @@ use ff::Field;
 /// Scale of the looked-up bytes: 32 b below 2^13 means b below 2^8.
 const SCALE: u64 = 32;
 /// Weight of the "next byte is not zero" mark in a head value.
-pub(super) const LEAD: u64 = 256;
+const LEAD: u64 = 256;
 /// Weight of the "next byte lies in a group not yet seen" mark in a head value.
 const PENDING: u64 = 512;
 
@@ -23,8 +21,6 @@ const PENDING: u64 = 512;
 pub struct SpanKind {
     /// The kind `io.span`.
     pub kind: KindId,
-    /// Fact `(start, length, nonzero, head, value)`.
-    pub(super) bus: Bus,
     pub(super) c: Columns,
 }
 
@@ -88,7 +84,7 @@ fn unscale() -> Fr {
 
 pub(super) fn define(b: &mut MachineBuilder, buses: &Buses) -> SpanKind {
     let range = range13(b);
-    let bus = b.bus("io.span", BusKind::Fact, 5);
+    let bus = buses.span;
     let mut k = b.kind("io.span", 1);
     let c = Columns::declare(&mut k, range);
     let last = GROUP_BYTES - 1;
@@ -191,13 +187,8 @@ pub(super) fn define(b: &mut MachineBuilder, buses: &Buses) -> SpanKind {
         fact(&before, c.nonzero_before, c.head_before, c.value_before),
     );
     k.provide(bus, 0, fact(&length, c.nonzero, c.head, c.value));
-    k.provide(
-        buses.count,
-        0,
-        vec![c.start.expr(), length, c.nonzero.expr()],
-    );
     let kind = k.finish();
-    SpanKind { kind, bus, c }
+    SpanKind { kind, c }
 }
 
 /// `length` bytes of the payload from byte `start`, `length` at least 1.
@@ -209,13 +200,32 @@ pub(super) struct Span {
 
 /// What the fact of a span says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SpanFact {
+pub struct SpanFact {
     /// Bytes that are not zero.
-    pub(super) nonzero: u64,
-    /// First byte, with the marks [`LEAD`] and [`PENDING`].
-    pub(super) head: u64,
+    pub nonzero: u64,
+    /// First byte; plus 256 if the byte after it is not zero, or 512 if that byte lies in a group that the span does not reach.
+    pub head: u64,
     /// Big-endian value of the bytes after the first, in the field.
-    pub(super) value: Fr,
+    pub value: Fr,
+}
+
+impl SpanFact {
+    /// What the `bytes` of a span say, `second` being the payload's byte after the first one.
+    pub(super) fn of(span: Span, bytes: &[u8], second: Option<u8>) -> Self {
+        let size = GROUP_BYTES as u64;
+        let unseen = span.length == 1 && span.end().is_multiple_of(size);
+        let mark = match second {
+            _ if unseen => PENDING,
+            Some(b) if b != 0 => LEAD,
+            _ => 0,
+        };
+        let fold = |v: Fr, byte: &u8| v * Fr::from(256) + Fr::from(u64::from(*byte));
+        Self {
+            nonzero: bytes.iter().filter(|b| **b != 0).count() as u64,
+            head: bytes.first().map_or(0, |b| u64::from(*b)) + mark,
+            value: bytes.iter().skip(1).fold(Fr::ZERO, fold),
+        }
+    }
 }
 
 impl Span {

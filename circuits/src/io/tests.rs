@@ -19,7 +19,8 @@ use std::sync::Arc;
 mod costs;
 mod forgeries;
 mod groups;
-mod items;
+mod reading;
+mod spans;
 
 /// The chip and kinds that do what its neighbours would.
 struct Rig {
@@ -30,8 +31,7 @@ struct Rig {
     write: (KindId, Vec<Cell>),
     /// Require one fact each.
     bytes: (KindId, Vec<Cell>),
-    item: (KindId, Vec<Cell>),
-    count: (KindId, Vec<Cell>),
+    span: (KindId, Vec<Cell>),
     arith: (KindId, Vec<Cell>),
     other: ArithChip,
 }
@@ -52,20 +52,18 @@ fn rig() -> Rig {
             (k.finish(), cells)
         };
         let bytes = ask("test.bytes", buses.bytes, 3);
-        let item = ask("test.item", buses.item, 6);
-        let count = ask("test.count", buses.count, 3);
+        let span = ask("test.span", buses.span, 5);
         let arith = ask("test.arith", buses.arith, 8);
-        (chip, other, (write, bytes, item, count, arith))
+        (chip, other, (write, bytes, span, arith))
     });
-    let (write, bytes, item, count, arith) = kinds;
+    let (write, bytes, span, arith) = kinds;
     Rig {
         machine,
         start,
         chip,
         write,
         bytes,
-        item,
-        count,
+        span,
         arith,
         other,
     }
@@ -100,44 +98,22 @@ impl Rig {
         }
         self.chip.groups.trace_words(t, [word]);
     }
-    /// Asks for each of the facts about an item.
-    fn ask_item(&self, t: &mut Trace<'_>, item: &Item) {
-        for fact in facts(item) {
-            t.push(self.item.0).set_all(&self.item.1, fact);
-        }
+    fn ask_span(&self, t: &mut Trace<'_>, start: u64, length: u64, fact: SpanFact) {
+        let [start, length, nonzero, head] = [start, length, fact.nonzero, fact.head].map(Fr::from);
+        t.push(self.span.0)
+            .set_all(&self.span.1, [start, length, nonzero, head, fact.value]);
     }
-    fn ask_count(&self, t: &mut Trace<'_>, fact: [u64; 3]) {
-        t.push(self.count.0).set_all(&self.count.1, fact);
-    }
-    /// The payload, with items and counts asked for and proven.
-    fn reads(&self, payload: &[u8], items: &[u64], counts: &[(u64, u64)]) -> Table {
+    /// The payload, with spans asked for and proven.
+    fn reads(&self, payload: &[u8], spans: &[(u64, u64)]) -> Table {
         let mut t = self.payload(0, payload);
         let mut reads = Reads::new(payload.to_vec());
-        for offset in items {
-            let item = reads.item(*offset).unwrap();
-            self.ask_item(&mut t, &item);
-        }
-        for (offset, length) in counts {
-            let n = reads.count(*offset, *length).unwrap();
-            self.ask_count(&mut t, [*offset, *length, n]);
+        for (offset, length) in spans {
+            let fact = reads.span(*offset, *length).unwrap();
+            self.ask_span(&mut t, *offset, *length, fact);
         }
         self.chip.trace_reads(&mut t, &reads);
         finish(t)
     }
-}
-
-/// The facts about an item: the integer if it is one, content, length.
-fn facts(item: &Item) -> Vec<[Fr; 6]> {
-    let (hi, lo) = split_word(item.value);
-    let [offset, size, length] = [item.offset, item.next - item.offset, item.length].map(Fr::from);
-    let list = u64::from(item.is_list);
-    let mut facts = vec![];
-    if item.canonical && !item.is_list {
-        facts.push([Fr::ONE, offset, size, Fr::ZERO, hi, lo]);
-    }
-    facts.push([Fr::from(2 + list), offset, size, length, hi, lo]);
-    facts.push([Fr::from(4 + list), offset, size, Fr::ZERO, Fr::ZERO, length]);
-    facts
 }
 
 /// Panics unless exactly one relation stands against this forgery, the one named.
@@ -151,6 +127,14 @@ fn only(machine: &Machine, table: &Table, relation: &str) {
     let all: Vec<_> = against.iter().map(ToString::to_string).collect();
     assert_eq!(against.len(), 1, "{}", all.join("\n"));
     assert_eq!(against[0].relation, relation, "{}", all[0]);
+}
+
+/// Pseudo-random bytes.
+fn noise(seed: u64, n: usize) -> Vec<u8> {
+    use rand::{RngCore, SeedableRng, rngs::StdRng};
+    let mut bytes = vec![0; n];
+    StdRng::seed_from_u64(seed).fill_bytes(&mut bytes);
+    bytes
 }
 
 fn finish(t: Trace<'_>) -> Table {

@@ -2,6 +2,7 @@
 
 mod choices;
 mod coverage;
+mod evm;
 mod forgeries;
 mod mutation;
 mod rules;
@@ -10,13 +11,18 @@ mod teeth;
 
 use super::MainMachine;
 use crate::{
-    cpu::asm::Program,
+    Fr,
+    cpu::{asm::Program, isa::Entry},
+    framework::table::Table,
     sample::{Chain, address, dynamic, key, sign, transfer},
     testing::{assert_golden, assert_holds, operations},
     witness::SegmentInput,
 };
 use alloy_primitives::{Address, U256};
-use protocol::transaction::{AccessListItem, Envelope};
+use protocol::{
+    field,
+    transaction::{AccessListItem, Envelope},
+};
 
 /// Transfers of every type, with and without data, an empty block, a transfer to oneself, one of nothing.
 pub(crate) fn mixed() -> SegmentInput {
@@ -67,12 +73,37 @@ fn with_program(program: Program) -> MainMachine {
         machine: m.machine.clone(),
         program,
         cpu: m.cpu.clone(),
+        code: m.code.clone(),
         io: m.io.clone(),
         arith: m.arith.clone(),
+        product: m.product.clone(),
+        logic: m.logic.clone(),
         keccak: m.keccak.clone(),
         hash: m.hash.clone(),
         secp: m.secp.clone(),
         tree: m.tree.clone(),
+    }
+}
+
+impl MainMachine {
+    /// Index of the instruction that a row of `cpu.op` executes, and of its entry.
+    fn taken(&self, table: &Table, row: usize) -> (usize, usize) {
+        let c = &self.cpu.op_cells;
+        let cell = |cell| table.cell(row, cell);
+        let small = |at| field::to_word(&cell(at)).to::<u64>();
+        let index = self.program.index(small(c.upc)).unwrap() as usize;
+        let controls: Vec<Fr> = c.controls.iter().map(|b| cell(*b)).collect();
+        let is_taken = |e: &Entry| {
+            let (bus, code) = e.message(self.cpu.buses());
+            let bits = (0..controls.len()).map(|i| Fr::from(e.controls >> i & 1));
+            e.next == small(c.next)
+                && e.imm == cell(c.imm)
+                && (bus, code) == (small(c.bus), small(c.code))
+                && (c.addresses.iter().zip(e.operands)).all(|(a, o)| small(*a) == u64::from(o))
+                && bits.eq(controls.iter().copied())
+        };
+        let entries = &self.program.words[index].entries;
+        (index, entries.iter().position(is_taken).unwrap())
     }
 }
 

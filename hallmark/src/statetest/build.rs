@@ -31,14 +31,16 @@ use std::{
 /// Why a case cannot be proven in this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The receiver has code.
-    ContractCode,
+    /// An opcode without microcode comes up.
+    Opcode(&'static str),
     /// The transaction creates a contract.
     ContractCreation,
     /// The receiver is a precompile.
     PrecompileCall,
     /// The sender has delegated to code (EIP-7702).
     DelegatedSender,
+    /// The receiver has delegated to code (EIP-7702).
+    DelegatedReceiver,
     /// Type 3 does not exist on this chain.
     BlobTransaction,
     /// Type 4 (EIP-7702).
@@ -66,10 +68,11 @@ pub enum Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::ContractCode => "contract code",
+            Self::Opcode(name) => return write!(f, "opcode {name}"),
             Self::ContractCreation => "contract creation",
             Self::PrecompileCall => "precompile call",
             Self::DelegatedSender => "delegated sender",
+            Self::DelegatedReceiver => "delegated receiver",
             Self::BlobTransaction => "blob transaction",
             Self::SetCodeTransaction => "set-code transaction",
             Self::MissingKey => "missing secret key",

@@ -8,7 +8,7 @@ use super::{
 use crate::pipeline;
 use alloy_primitives::{Address, B256, U256};
 use circuits::{
-    cpu::interpreter::ExecutionError,
+    cpu::{interpreter::ExecutionError, opcodes::opcode},
     framework::checker,
     machine::MainMachine,
     witness::{Cut, SegmentInput, halves},
@@ -80,12 +80,24 @@ pub fn segment(world: &World, built: &Built, revm: Option<&Executed>) -> Segment
         payload: built.payload().encode(),
         accounts,
         storage,
+        codes: world.codes.clone(),
         nodes: world.nodes.clone(),
     }
 }
 
+/// Whether an account has delegated to code (EIP-7702).
+fn is_delegated(world: &World, address: Address) -> bool {
+    let account = world.state.accounts.get(&address);
+    let code = account.and_then(|account| world.codes.get(&account.code.keccak));
+    code.is_some_and(|code| code.starts_with(&DELEGATION))
+}
+
 /// Runs the interpreter.
 pub fn run(world: &World, built: &Built, input: &SegmentInput) -> Verdict {
+    let receiver = built.signed().and_then(|s| s.transaction.to);
+    if receiver.is_some_and(|to| is_delegated(world, to)) {
+        return Verdict::NotProvable(Reason::DelegatedReceiver);
+    }
     let measured = match MainMachine::get().measure(input) {
         Ok(measured) => measured,
         Err(error) => return refusal(world, built, &error),
@@ -123,16 +135,14 @@ pub fn look_inside(built: &Built, input: &SegmentInput, outcome: &mut Outcome) {
 pub fn refusal(world: &World, built: &Built, error: &ExecutionError) -> Verdict {
     let transaction = built.signed().map(|s| &s.transaction);
     let creates = transaction.is_some_and(|t| t.to.is_none());
-    let delegated = || {
-        let sender = world.state.accounts.get(&built.sender);
-        let code = sender.and_then(|account| world.codes.get(&account.code.keccak));
-        code.is_some_and(|code| code.starts_with(&DELEGATION))
-    };
+    let opcode = error.opcode.and_then(opcode);
     let reason = match error.part.as_str() {
+        _ if opcode.is_some() => opcode.map(|o| Reason::Opcode(o.name)),
         "the receiver is no precompile" => Some(Reason::PrecompileCall),
-        "value to the receiver, which has no code" => Some(Reason::ContractCode),
-        "EIP-3607 and nonce" if delegated() => Some(Reason::DelegatedSender),
-        part if part.starts_with("type ") && creates => Some(Reason::ContractCreation),
+        part if part.starts_with("EIP-3607 and nonce") && is_delegated(world, built.sender) => {
+            Some(Reason::DelegatedSender)
+        }
+        part if part.starts_with("fields:") && creates => Some(Reason::ContractCreation),
         _ => None,
     };
     match reason {

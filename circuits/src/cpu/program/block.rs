@@ -159,13 +159,11 @@ fn base_fee(p: &mut Asm, v: &Vars) {
     p.hint(target, move |v| {
         v.word(s.gas_limit) / U256::from(ELASTICITY)
     });
-    p.set(den, ELASTICITY);
-    p.mul_add(product, target, Some(den), 0);
+    p.scale(product, target, u128::from(ELASTICITY), 0);
     p.sub(Some(rest), Some(s.gas_limit), product);
     p.less(Some(rest), ELASTICITY);
     p.less(None, target);
-    p.set(den, BASE_FEE_CHANGE_DENOMINATOR);
-    p.mul_add(den, target, Some(den), 0);
+    p.scale(den, target, u128::from(BASE_FEE_CHANGE_DENOMINATOR), 0);
     p.jump_hint(up, move |v| v.word(s.parent_gas_used) > v.word(target));
     p.jump_hint(down, move |v| v.word(s.parent_gas_used) < v.word(target));
     p.equal(Some(s.parent_gas_used), target);
@@ -174,9 +172,9 @@ fn base_fee(p: &mut Asm, v: &Vars) {
 
     // Both directions divide base fee times distance to the target by eight targets.
     let divide = |p: &mut Asm| {
-        p.mul_add(product, s.parent_base_fee, Some(delta), 0);
+        p.mul_add(product, s.parent_base_fee, delta, 0);
         p.hint(quotient, move |v| v.word(product) / v.word(den));
-        p.mul_add(rest, quotient, Some(den), 0);
+        p.mul_add(rest, quotient, den, 0);
         p.sub(Some(rest), Some(product), rest);
         p.less(Some(rest), den);
     };
@@ -207,14 +205,13 @@ fn base_fee(p: &mut Asm, v: &Vars) {
 
 /// EIP-2935: the parent's hash goes to slot `(number - 1) mod 8191` of the history contract.
 fn history(p: &mut Asm, v: &Vars) {
-    let (s, [parent, quotient, slot, window, ..]) = (v.s, v.t);
+    let (s, [parent, quotient, slot, ..]) = (v.s, v.t);
     p.note("EIP-2935: parent hash into the history contract");
     p.sub(Some(parent), Some(s.number), 1);
     p.hint(quotient, move |v| {
         v.word(parent) / U256::from(HISTORY_WINDOW)
     });
-    p.set(window, HISTORY_WINDOW);
-    p.mul_add(slot, quotient, Some(window), 0);
+    p.scale(slot, quotient, u128::from(HISTORY_WINDOW), 0);
     p.sub(Some(slot), Some(parent), slot);
     p.less(Some(slot), HISTORY_WINDOW);
     p.set_storage(HISTORY_ADDRESS, slot, s.tip);

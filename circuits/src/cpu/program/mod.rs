@@ -1,11 +1,13 @@
 //! The segment's program: prove that a run of whole transactions leads from one boundary state to the next.
 //!
 //! One file per part: [`segment`] (boundary states, public input), [`sponge`] (the payload's hash over several segments),
-//! [`block`] (headers and block rules), [`transaction`] (decoding, signature, rules, fees), [`hashing`] (records of words
-//! under keccak).
+//! [`block`] (headers and block rules), [`transaction`] (decoding, signature, rules, fees), [`rlp`] (items of its
+//! bytes), [`evm`] (contracts), [`hashing`] (records of words under keccak).
 
 mod block;
+mod evm;
 mod hashing;
+mod rlp;
 mod segment;
 mod sponge;
 mod transaction;
@@ -19,6 +21,7 @@ use super::asm::{Asm, Program, Var};
 pub(super) struct Vars {
     pub(super) s: SegmentVars,
     pub(super) t: [Var; 6],
+    pub(super) e: evm::EvmVars,
 }
 
 /// Assembles the program.
@@ -27,7 +30,8 @@ pub fn build() -> Program {
     let s = SegmentVars::declare(&mut p);
     let t = [0, 1, 2, 3, 4, 5].map(|i| p.var(&format!("temporary {i}")));
     let tx = transaction::TransactionVars::declare(&mut p);
-    let v = Vars { s, t };
+    let e = evm::EvmVars::declare(&mut p);
+    let v = Vars { s, t, e };
     let boundary = segment::assemble(&mut p, &v, &tx);
     p.assemble(boundary, s)
 }

@@ -211,8 +211,7 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars) -> Label {
     p.place(cut);
     p.note("the segment ends in a block");
     sponge::absorb(p, v);
-    p.set(t[0], 8);
-    p.mul_add(s.offset, s.group, Some(t[0]), 0);
+    p.scale(s.offset, s.group, 8, 0);
     chain_words(p, v);
 
     p.place(after);
@@ -225,6 +224,7 @@ fn before(p: &mut Asm, v: &Vars) {
     p.note("constants");
     p.constant(s.modulus, crate::witness::field_modulus());
     p.constant(s.half_order, SECP256K1_HALF_ORDER);
+    v.e.constants(p);
 
     p.note("boundary state before");
     p.hint(s.chain_id, |v| U256::from(v.context().chain_id));
@@ -242,8 +242,7 @@ fn before(p: &mut Asm, v: &Vars) {
     p.note("a block is open: what it has so far, and how far the payload is read");
     p.set(s.open, 1);
     p.hint(s.group, |v| U256::from(v.context().from.payload_offset / 8));
-    p.set(t[0], 8);
-    p.mul_add(s.offset, s.group, Some(t[0]), 0);
+    p.scale(s.offset, s.group, 8, 0);
     p.hint(s.transactions, |v| {
         U256::from(v.context().from.transaction_number)
     });

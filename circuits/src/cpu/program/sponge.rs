@@ -29,10 +29,9 @@ const BYTES: u64 = 8;
 /// `base =` the first group that is in no whole block, 17 times a hint. The groups behind it are fewer than 17 because
 /// [`commitment`] reads them all.
 fn whole_blocks(p: &mut Asm, v: &Vars, base: Var) {
-    let (group, [blocks, size, ..]) = (v.s.group, v.t);
+    let (group, [blocks, ..]) = (v.s.group, v.t);
     p.hint(blocks, move |v| v.word(group) / U256::from(SPONGE_GROUPS));
-    p.set(size, SPONGE_GROUPS as u64);
-    p.mul_add(base, blocks, Some(size), 0);
+    p.scale(base, blocks, SPONGE_GROUPS as u128, 0);
 }
 
 /// Word `i` of the state after the blocks before `base`.
@@ -121,37 +120,33 @@ pub(super) fn open(p: &mut Asm, v: &Vars) {
 
 /// At the batch's end: the payload's digest.
 pub(super) fn digest(p: &mut Asm, v: &Vars) {
-    let (s, [length, bytes, ..]) = (v.s, v.t);
+    let (s, [length, ..]) = (v.s, v.t);
     p.sub(Some(length), Some(s.group), s.base);
-    p.set(bytes, BYTES);
-    p.mul_add(length, length, Some(bytes), 0);
+    p.scale(length, length, u128::from(BYTES), 0);
     p.keccak(s.sponge, Some(s.stream), s.base, length);
 }
 
 /// At a cut: absorbs the blocks that are whole by now, and commits to the sponge.
 pub(super) fn absorb(p: &mut Asm, v: &Vars) {
-    let (s, [_, bytes, base, length, ..]) = (v.s, v.t);
+    let (s, [_, unread, base, length, ..]) = (v.s, v.t);
     whole_blocks(p, v, base);
     p.sub(Some(length), Some(base), s.base);
     let (same, t) = (p.label(), v.t[0]);
     p.jump_zero(length, same);
     p.note("state after the whole blocks; its last word has one group");
-    p.set(bytes, BYTES);
-    p.mul_add(length, length, Some(bytes), 0);
+    p.scale(length, length, u128::from(BYTES), 0);
     let [words @ .., last] = s.state;
     for (i, word) in words.into_iter().enumerate() {
         p.hint(word, move |v| word_of_state(v, base, i));
     }
     p.hint(last, move |v| word_of_state(v, base, 6) >> 192);
-    p.set(bytes, 1 << 32);
     p.less(Some(last), pow2(64));
-    p.mul_add(last, last, Some(bytes), 0);
-    p.mul_add(last, last, Some(bytes), 0);
+    p.scale(last, last, 1 << 64, 0);
     p.pair(last, Some(last), 0);
     write_state(p, v, STATE_AFTER);
     p.set(t, 1);
     p.pair(t, Some(t), s.base);
-    p.keccak(bytes, Some(s.stream), t, length);
+    p.keccak(unread, Some(s.stream), t, length);
     p.place(same);
     p.set(s.base, base);
     commitment(p, v);

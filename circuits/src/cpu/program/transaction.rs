@@ -1,6 +1,6 @@
 //! A transaction: signed bytes, sender, fields, rules, fees, receipt.
 
-use super::Vars;
+use super::{Vars, evm, rlp::Rlp};
 use crate::{
     Fr,
     cpu::asm::{Asm, Label, Var},
@@ -26,18 +26,31 @@ pub(super) struct TransactionVars {
     r: Var,
     s: Var,
     key: [Var; 2],
-    sender: Var,
-    to: Var,
-    nonce: Var,
-    max_fee: Var,
+    /// Its type: 0, 1 or 2.
+    kind: Var,
+    pub(super) sender: Var,
+    pub(super) to: Var,
+    pub(super) nonce: Var,
+    pub(super) max_fee: Var,
     priority: Var,
-    gas: Var,
-    value: Var,
+    pub(super) gas: Var,
+    pub(super) value: Var,
     tokens: Var,
     addresses: Var,
     keys: Var,
-    tip: Var,
-    used: Var,
+    /// Byte where the calldata ends.
+    pub(super) data_end: Var,
+    /// Bytes of calldata.
+    pub(super) data_length: Var,
+    /// Number of the transaction in the batch, from 1.
+    pub(super) number: Var,
+    pub(super) intrinsic: Var,
+    pub(super) floor: Var,
+    pub(super) tip: Var,
+    /// Wei per gas that the sender pays.
+    pub(super) price: Var,
+    pub(super) used: Var,
+    pub(super) status: Var,
 }
 
 impl TransactionVars {
@@ -52,6 +65,7 @@ impl TransactionVars {
             r: p.var("r"),
             s: p.var("s"),
             key: [p.var("key x"), p.var("key y")],
+            kind: p.var("type of the transaction"),
             sender: p.var("sender"),
             to: p.var("to"),
             nonce: p.var("nonce"),
@@ -62,8 +76,15 @@ impl TransactionVars {
             tokens: p.var("calldata tokens"),
             addresses: p.var("access list addresses"),
             keys: p.var("access list keys"),
+            data_end: p.var("calldata end"),
+            data_length: p.var("calldata length"),
+            number: p.var("number of the transaction"),
+            intrinsic: p.var("intrinsic gas"),
+            floor: p.var("floor gas"),
             tip: p.var("priority fee"),
+            price: p.var("gas price"),
             used: p.var("tx gas used"),
+            status: p.var("status"),
         }
     }
 }
@@ -72,8 +93,18 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     signature(p, v, x);
     fields(p, v, x);
     rules(p, v, x);
+    let (contract, done) = (p.label(), p.label());
+    let to = x.to;
+    p.note("a contract, or an account without code");
+    p.jump_hint(contract, move |v| {
+        v.account(to).is_ok_and(|a| !a.code.is_empty())
+    });
     receiver(p, v, x);
     transfer(p, v, x);
+    p.jump(done);
+    p.place(contract);
+    evm::run(p, v, x);
+    p.place(done);
     receipt(p, v, x);
 }
 
@@ -84,13 +115,12 @@ fn signature(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.group(x.length, g.group);
     p.set(x.start, g.group);
     p.keccak(x.signing_hash, None, x.start, x.length);
-    p.set(t[0], 8);
-    p.mul_add(x.at, x.start, Some(t[0]), 0);
+    p.scale(x.at, x.start, 8, 0);
     p.add(x.end, x.at, x.length);
     p.note("fill to a multiple of 8 bytes, all zero by the hash's own rule");
     let length = x.length;
     p.hint(t[1], move |v| v.word(length).div_ceil(U256::from(8)));
-    p.mul_add(t[2], t[1], Some(t[0]), 0);
+    p.scale(t[2], t[1], 8, 0);
     p.sub(Some(t[2]), Some(t[2]), x.length);
     p.less(Some(t[2]), 8);
     p.add(g.group, g.group, t[1]);
@@ -119,8 +149,7 @@ fn signature(p: &mut Asm, v: &Vars, x: &TransactionVars) {
         let all = t[0];
         move |v| v.word(all) >> 32
     });
-    p.set(t[3], 1 << 32);
-    p.mul_add(t[4], t[1], Some(t[3]), 0);
+    p.scale(t[4], t[1], 1 << 32, 0);
     p.sub(Some(t[4]), Some(t[0]), t[4]);
     p.less(Some(t[4]), 1 << 32);
     p.pair(x.sender, Some(t[4]), t[2]);
@@ -146,72 +175,95 @@ fn signature(p: &mut Asm, v: &Vars, x: &TransactionVars) {
 
 /// Decodes the RLP: type 0 with EIP-155, 1 or 2.
 fn fields(p: &mut Asm, v: &Vars, x: &TransactionVars) {
-    let (g, t) = (v.s, v.t);
-    let (typed, dynamic, typed_rest, done) = (p.label(), p.label(), p.label(), p.label());
-    let at = x.at;
+    let (g, t, at) = (v.s, v.t, x.at);
+    let mut rlp = Rlp::declare(p, at);
+    let [
+        typed,
+        list,
+        chain,
+        prices,
+        dynamic,
+        body,
+        legacy,
+        access,
+        done,
+        end,
+    ] = std::array::from_fn(|_| p.label());
+    let types = |of_0, of_1, of_2| {
+        let others = [(TYPE_ACCESS_LIST, of_1), (TYPE_DYNAMIC_FEE, of_2)];
+        let others = others.map(|(t, l)| (u64::from(t), l));
+        [(0, of_0), others[0], others[1]]
+    };
+    p.note("type of the transaction: 0 begins with a list");
     p.jump_hint(typed, move |v| v.payload_byte(at) < 0xc0);
-    p.note("type 0: nonce, price, gas, to, value, data, chain id, 0, 0");
-    list_to_the_end(p, x, t[0]);
-    p.item_integer(x.nonce, at);
-    p.item_integer(x.max_fee, at);
-    p.set(x.priority, x.max_fee);
-    body(p, v, x);
-    p.item_integer(t[0], at);
+    p.set(x.kind, 0);
+    p.jump(list);
+    p.place(typed);
+    rlp.type_byte(p, x.kind, &[TYPE_ACCESS_LIST, TYPE_DYNAMIC_FEE]);
+    p.place(list);
+    p.note("fields: chain id but for type 0, nonce, prices, gas, to, value, data");
+    rlp.list(p, x.end);
+    p.switch(x.kind, &types(prices, chain, chain), None);
+    p.place(chain);
+    rlp.integer(p, t[0]);
     p.equal(Some(t[0]), g.chain_id);
-    for _ in 0..2 {
-        p.item_integer(t[0], at);
-        p.equal(Some(t[0]), 0);
-    }
+    p.place(prices);
+    rlp.integer(p, x.nonce);
+    rlp.integer(p, x.priority);
+    let (one, two) = (p.label(), dynamic);
+    p.switch(x.kind, &types(one, one, two), None);
+    p.place(one);
+    p.set(x.max_fee, x.priority);
+    p.jump(body);
+    p.place(dynamic);
+    rlp.integer(p, x.max_fee);
+    p.place(body);
+    rlp.integer(p, x.gas);
+    rlp.fixed(p, x.to, 20);
+    rlp.integer(p, x.value);
+    calldata(p, v, x, &rlp);
     p.set(x.addresses, 0);
     p.set(x.keys, 0);
-    p.jump(done);
+    p.switch(x.kind, &types(legacy, access, access), None);
 
-    p.place(typed);
-    p.note("type 1 or 2: chain id, nonce, prices, gas, to, value, data, access list");
-    p.item_fixed(t[1], at, 1);
-    list_to_the_end(p, x, t[0]);
-    p.item_integer(t[0], at);
+    p.place(legacy);
+    p.note("type 0: chain id, 0, 0");
+    rlp.integer(p, t[0]);
     p.equal(Some(t[0]), g.chain_id);
-    p.item_integer(x.nonce, at);
-    p.item_integer(x.priority, at);
-    let kind = t[1];
-    p.jump_hint(dynamic, move |v| {
-        v.word(kind) == U256::from(TYPE_DYNAMIC_FEE)
-    });
-    p.equal(Some(t[1]), u64::from(TYPE_ACCESS_LIST));
-    p.set(x.max_fee, x.priority);
-    p.jump(typed_rest);
-    p.place(dynamic);
-    p.equal(Some(t[1]), u64::from(TYPE_DYNAMIC_FEE));
-    p.item_integer(x.max_fee, at);
-    p.place(typed_rest);
-    body(p, v, x);
-    access_list(p, v, x);
+    for _ in 0..2 {
+        rlp.integer(p, t[0]);
+        p.equal(Some(t[0]), 0);
+    }
+    p.jump(done);
+    p.place(access);
+    access_list(p, v, x, &mut rlp);
     p.place(done);
+    p.note("the bytes end with the list");
     p.equal(Some(at), x.end);
+    p.jump(end);
+    rlp.routines(p);
+    p.place(end);
 }
 
-/// A list header whose content ends with the signed bytes.
-fn list_to_the_end(p: &mut Asm, x: &TransactionVars, t: Var) {
-    p.item_length(t, x.at, true);
-    p.add(t, x.at, t);
-    p.equal(Some(t), x.end);
-}
-
-/// Gas limit, receiver, value, and the calldata's tokens (EIP-7623).
-fn body(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+/// The calldata's place, and its tokens (EIP-7623).
+fn calldata(p: &mut Asm, v: &Vars, x: &TransactionVars, rlp: &Rlp) {
     let t = v.t;
-    p.item_integer(x.gas, x.at);
-    p.item_fixed(x.to, x.at, 20);
-    p.item_integer(x.value, x.at);
-    let done = p.label();
-    p.item_length(x.tokens, x.at, false);
-    p.jump_zero(x.tokens, done);
+    let (empty, done) = (p.label(), p.label());
+    rlp.calldata(p, x.tokens, empty);
+    p.set(x.data_length, x.tokens);
     p.sub(Some(t[2]), Some(x.at), x.tokens);
     p.count(t[2], t[2], x.tokens);
-    p.set(t[3], NONZERO_BYTE_TOKENS - 1);
-    p.mul_add(x.tokens, t[2], Some(t[3]), x.tokens);
+    p.scale(
+        x.tokens,
+        t[2],
+        u128::from(NONZERO_BYTE_TOKENS - 1),
+        x.tokens,
+    );
+    p.jump(done);
+    p.place(empty);
+    p.set(x.data_length, 0);
     p.place(done);
+    p.set(x.data_end, x.at);
 }
 
 /// Runs `body` until `at` reaches `end` exactly.
@@ -226,24 +278,17 @@ fn until(p: &mut Asm, at: Var, end: Var, t: Var, body: impl FnOnce(&mut Asm)) {
 }
 
 /// EIP-2930: counts addresses and keys.
-fn access_list(p: &mut Asm, v: &Vars, x: &TransactionVars) {
-    let [t, list_end, keys_end, entry_end, ..] = v.t;
+fn access_list(p: &mut Asm, v: &Vars, x: &TransactionVars, rlp: &mut Rlp) {
+    let [t, entry_end, ..] = v.t;
     p.note("access list: [address, [key, ...]], ...");
-    p.set(x.addresses, 0);
-    p.set(x.keys, 0);
-    p.item_length(list_end, x.at, true);
-    p.add(list_end, x.at, list_end);
-    p.equal(Some(list_end), x.end);
-    until(p, x.at, list_end, t, |p| {
-        p.item_length(entry_end, x.at, true);
-        p.add(entry_end, x.at, entry_end);
-        p.item_fixed(t, x.at, 20);
+    rlp.list(p, x.end);
+    until(p, x.at, x.end, t, |p| {
+        rlp.list_within(p, entry_end);
+        rlp.fixed(p, t, 20);
         p.add(x.addresses, x.addresses, 1);
-        p.item_length(keys_end, x.at, true);
-        p.add(keys_end, x.at, keys_end);
-        p.equal(Some(keys_end), entry_end);
-        until(p, x.at, keys_end, t, |p| {
-            p.item_fixed(t, x.at, 32);
+        rlp.list(p, entry_end);
+        until(p, x.at, entry_end, t, |p| {
+            rlp.fixed(p, t, 32);
             p.add(x.keys, x.keys, 1);
         });
     });
@@ -251,7 +296,7 @@ fn access_list(p: &mut Asm, v: &Vars, x: &TransactionVars) {
 
 /// Rules that need no state, and the gas used: a transfer's is the greater of intrinsic gas and floor.
 fn rules(p: &mut Asm, v: &Vars, x: &TransactionVars) {
-    let (g, [t, factor, intrinsic, floor, ..]) = (v.s, v.t);
+    let (g, t, intrinsic, floor) = (v.s, v.t[0], x.intrinsic, x.floor);
     p.note("EIP-2681, EIP-1559, EIP-7825 and the block's gas limit");
     p.less(Some(x.nonce), Fr::from(u64::MAX));
     p.high(t, x.max_fee);
@@ -262,14 +307,25 @@ fn rules(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.sub(Some(t), Some(g.gas_limit), g.gas_used);
     p.sub(None, Some(t), x.gas);
     p.note("intrinsic gas and calldata floor (EIP-2930, EIP-7623)");
-    p.set(factor, TOKEN_GAS);
-    p.mul_add(intrinsic, x.tokens, Some(factor), TRANSACTION_GAS);
-    p.set(factor, ACCESS_LIST_ADDRESS_GAS);
-    p.mul_add(intrinsic, x.addresses, Some(factor), intrinsic);
-    p.set(factor, ACCESS_LIST_KEY_GAS);
-    p.mul_add(intrinsic, x.keys, Some(factor), intrinsic);
-    p.set(factor, FLOOR_TOKEN_GAS);
-    p.mul_add(floor, x.tokens, Some(factor), TRANSACTION_GAS);
+    p.scale(intrinsic, x.tokens, u128::from(TOKEN_GAS), TRANSACTION_GAS);
+    p.scale(
+        intrinsic,
+        x.addresses,
+        u128::from(ACCESS_LIST_ADDRESS_GAS),
+        intrinsic,
+    );
+    p.scale(
+        intrinsic,
+        x.keys,
+        u128::from(ACCESS_LIST_KEY_GAS),
+        intrinsic,
+    );
+    p.scale(
+        floor,
+        x.tokens,
+        u128::from(FLOOR_TOKEN_GAS),
+        TRANSACTION_GAS,
+    );
     let (higher, done) = (p.label(), p.label());
     p.jump_hint(higher, move |v| v.word(floor) > v.word(intrinsic));
     p.sub(None, Some(intrinsic), floor);
@@ -280,7 +336,19 @@ fn rules(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.set(x.used, floor);
     p.place(done);
     p.sub(None, Some(x.gas), x.used);
-    p.add(g.gas_used, g.gas_used, x.used);
+    p.note("priority fee: the lesser of the maximum and what the maximum fee leaves");
+    p.sub(Some(t), Some(x.max_fee), g.base_fee);
+    let (room, done) = (p.label(), p.label());
+    let priority = x.priority;
+    p.jump_hint(room, move |v| v.word(t) < v.word(priority));
+    p.sub(None, Some(t), x.priority);
+    p.set(x.tip, x.priority);
+    p.jump(done);
+    p.place(room);
+    p.less(Some(t), x.priority);
+    p.set(x.tip, t);
+    p.place(done);
+    p.add(x.price, x.tip, g.base_fee);
 }
 
 /// The receiver runs no code: it is no precompile and has none.
@@ -307,28 +375,15 @@ fn receiver(p: &mut Asm, v: &Vars, x: &TransactionVars) {
 
 /// Sender, receiver and coinbase. The base fee is burnt: nobody receives it.
 fn transfer(p: &mut Asm, v: &Vars, x: &TransactionVars) {
-    let (g, [t, balance, cost, nonce, code, price]) = (v.s, v.t);
+    let (g, [_, balance, cost, nonce, code, _]) = (v.s, v.t);
     p.note("EIP-3607 and nonce");
     p.open_account(x.sender, [balance, nonce, code]);
     p.no_code(code);
     p.equal(Some(nonce), x.nonce);
     p.note("the balance covers gas limit x max fee + value");
-    p.mul_add(cost, x.max_fee, Some(x.gas), x.value);
+    p.mul_add(cost, x.max_fee, x.gas, x.value);
     p.sub(None, Some(balance), cost);
-    p.note("priority fee: the lesser of the maximum and what the maximum fee leaves");
-    p.sub(Some(t), Some(x.max_fee), g.base_fee);
-    let (room, done) = (p.label(), p.label());
-    let priority = x.priority;
-    p.jump_hint(room, move |v| v.word(t) < v.word(priority));
-    p.sub(None, Some(t), x.priority);
-    p.set(x.tip, x.priority);
-    p.jump(done);
-    p.place(room);
-    p.less(Some(t), x.priority);
-    p.set(x.tip, t);
-    p.place(done);
-    p.add(price, x.tip, g.base_fee);
-    p.mul_add(cost, price, Some(x.used), x.value);
+    p.mul_add(cost, x.price, x.used, x.value);
     p.sub(Some(balance), Some(balance), cost);
     p.successor(nonce, nonce);
     p.close_account(balance, nonce);
@@ -339,18 +394,19 @@ fn transfer(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.close_account(balance, nonce);
     p.note("priority fee to the coinbase");
     p.open_account(g.coinbase, [balance, nonce, code]);
-    p.mul_add(balance, x.tip, Some(x.used), balance);
+    p.mul_add(balance, x.tip, x.used, balance);
     p.close_account(balance, nonce);
+    p.set(x.status, 1);
 }
 
-/// Receipts chain: status 1, cumulative gas, no logs.
-fn receipt(p: &mut Asm, v: &Vars, _x: &TransactionVars) {
-    let (g, [item, rate, capacity, one, ..]) = (v.s, v.t);
+/// Receipts chain: status, cumulative gas, no logs.
+fn receipt(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let (g, [item, rate, capacity, ..]) = (v.s, v.t);
     p.note("receipts chain");
+    p.add(g.gas_used, g.gas_used, x.used);
     p.set(rate, 0);
     p.set(capacity, Tag::Receipt.iv(4));
-    p.set(one, 1);
-    p.pair(item, Some(one), g.gas_used);
+    p.pair(item, Some(x.status), g.gas_used);
     p.absorb(item, rate, capacity);
     p.set(item, 0);
     p.absorb(item, rate, capacity);

@@ -3,21 +3,6 @@
 use super::*;
 use crate::arith::Operation;
 
-/// Rows of `io.item` and `io.span` for a string of `length` bytes behind each of 0 to 7 other bytes: fewest and most.
-fn item_rows(length: usize) -> String {
-    let rows = (0..8).map(|filler| {
-        let content = vec![0x80; length];
-        let mut payload = vec![0; filler];
-        alloy_rlp::Encodable::encode(content.as_slice(), &mut payload);
-        let mut reads = Reads::new(payload);
-        reads.item(filler as u64).unwrap();
-        reads.rows()
-    });
-    let rows: Vec<_> = rows.collect();
-    let bounds = (rows.iter().min().unwrap(), rows.iter().max().unwrap());
-    format!("{} to {}", bounds.0, bounds.1)
-}
-
 // POSITIVE
 
 #[test]
@@ -29,12 +14,8 @@ fn golden_costs() {
     let (groups, ..) = machine_with(super::super::groups::define);
     let (spans, ..) = machine_with(super::super::span::define);
     let ops = |m: &Arc<Machine>| operations(m) - operations(&bare);
-    let mut lines: Vec<_> = [0, 1, 8, 20, 32, 33, 100]
-        .iter()
-        .map(|n| format!("rows of a string item of {n} bytes: {}", item_rows(*n)))
-        .collect();
-    lines.extend([
-        "rows of a count: 1 per group".to_string(),
+    let mut lines = vec![
+        "rows of a span: 1 per group".to_string(),
         "rows of a word: 1".to_string(),
         "rows of an arith operation: 1".to_string(),
         format!("field operations of io: {}", ops(&io)),
@@ -47,9 +28,9 @@ fn golden_costs() {
             "kinds of arith: {}",
             with_arith.kinds.len() - bare.kinds.len()
         ),
-    ]);
+    ];
     let g = &chip.groups;
-    for kind in [g.word, chip.span.kind, chip.item.kind] {
+    for kind in [g.word, chip.span.kind] {
         let k = &io.kinds[kind.0];
         lines.push(format!(
             "{}: {} cells, {} look-ups, {} messages",
@@ -85,12 +66,10 @@ fn a_real_proof_of_io_and_arith() {
     .concat();
     let mut t = rig.payload(0, &payload);
     let mut reads = Reads::new(payload);
-    for offset in [0, 2, 3, 4, 7, 11, 44, 46] {
-        let item = reads.item(offset).unwrap();
-        rig.ask_item(&mut t, &item);
+    for (offset, length) in [(0, 2), (7, 3), (11, 17), (28, 17), (5, 30)] {
+        let fact = reads.span(offset, length).unwrap();
+        rig.ask_span(&mut t, offset, length, fact);
     }
-    let n = reads.count(5, 30).unwrap();
-    rig.ask_count(&mut t, [5, 30, n]);
     rig.chip.trace_reads(&mut t, &reads);
 
     let word = Word {
@@ -113,7 +92,7 @@ fn a_real_proof_of_io_and_arith() {
         y: U256::from(50),
     };
     let (z_hi, z_lo) = split_word(op.result().z);
-    let numbers = [3, 0, 7, 6, 0, 50].map(Fr::from);
+    let numbers = [1, 0, 7, 5, 0, 50].map(Fr::from);
     let answer = numbers.into_iter().chain([z_hi, z_lo]);
     t.push(rig.arith.0).set_all(&rig.arith.1, answer);
     rig.other.trace(&mut t, [op]);

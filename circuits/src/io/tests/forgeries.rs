@@ -1,11 +1,7 @@
 //! Adversarial rows by hand. Where exactly one relation stands against a forgery, the test says which.
 
 use super::{
-    super::{
-        item::*,
-        rlp::Header,
-        span::{Span, SpanFact},
-    },
+    super::span::{Span, SpanFact},
     *,
 };
 
@@ -41,33 +37,8 @@ impl<'r> Forge<'r> {
         let kind = &self.rig.chip.span;
         kind.push(&mut self.trace, part, before, group)
     }
-    /// An item row of a chosen class, over honest spans.
-    fn item(&mut self, item: &Item, class: usize, rest: u64) {
-        let header = Header { class, rest };
-        let (content, low) = header.spans();
-        let first = Span {
-            start: item.offset,
-            length: content + 1,
-        };
-        let fact = self.span(first.start, first.length);
-        let low = low.then(|| self.span(item.offset + content, HALF + 1));
-        let kind = &self.rig.chip.item;
-        kind.push(&mut self.trace, item, header, first, fact, low);
-        self.rig.ask_item(&mut self.trace, item);
-    }
     fn finish(self) -> Table {
         finish(self.trace)
-    }
-}
-
-fn string(offset: u64, next: u64, length: u64, value: u64) -> Item {
-    Item {
-        offset,
-        next,
-        is_list: false,
-        length,
-        canonical: value != 0,
-        value: U256::from(value),
     }
 }
 
@@ -125,263 +96,32 @@ fn settle(rig: &Rig, table: &mut Table, nth: usize) {
     }
 }
 
-/// Makes the only count that is asked for the one of the last span row, so that its fact is used.
+/// Makes the only span that is asked for the one of the last span row, so that its fact is used.
 fn ask_for_what_the_last_row_says(rig: &Rig, table: &mut Table) {
     let c = &rig.chip.span.c;
     let row = *table.heads_of(rig.chip.span.kind).last().unwrap();
-    let ask = table.heads_of(rig.count.0)[0];
+    let ask = table.heads_of(rig.span.0)[0];
     let masked: Fr = c.mask.iter().map(|m| table.cell(row, *m)).sum();
     let start = table.cell(row, c.start);
     let end = table.cell(row, c.group) * Fr::from(8) + table.cell(row, c.position) + masked;
-    let fact = [start, end - start, table.cell(row, c.nonzero)];
-    for (cell, v) in rig.count.1.iter().zip(fact) {
+    let [nonzero, head, value] = [c.nonzero, c.head, c.value].map(|c| table.cell(row, c));
+    let fact = [start, end - start, nonzero, head, value];
+    for (cell, v) in rig.span.1.iter().zip(fact) {
         table.set(ask, *cell, v);
     }
 }
 
-/// A payload, one span of it, and a count asked for: the spans' cells are then edited.
+/// A payload, and one span of it asked for: the spans' cells are then edited.
 fn counted(rig: &Rig, payload: &[u8], start: u64, length: u64) -> Table {
     let mut forge = Forge::new(rig, payload);
     let fact = forge.span(start, length);
-    rig.ask_count(&mut forge.trace, [start, length, fact.nonzero]);
+    rig.ask_span(&mut forge.trace, start, length, fact);
     let table = forge.finish();
     assert_holds(&rig.machine, &table);
     table
 }
 
 // NEGATIVE
-
-#[test]
-fn a_header_byte_belongs_to_its_own_class_only() {
-    let rig = rig();
-    let bounds = CLASSES
-        .iter()
-        .flat_map(|c| [c.base, c.base + c.size - 1, c.base + c.size]);
-    for byte in bounds.chain([0xbf, 0xff]).filter(|b| *b < 256) {
-        let mut payload = vec![0xee; 80];
-        payload[3] = byte as u8;
-        // Lengths of one to three bytes that are fine for the long form.
-        payload[4] = 0xe0;
-        for (class, c) in CLASSES.iter().enumerate() {
-            let rest = byte.wrapping_sub(c.base);
-            if rest > 64 && byte < c.base {
-                continue;
-            }
-            let honest = Header::of(byte as u8).is_some_and(|h| h.class == class);
-            if honest {
-                let mut reads = Reads::new(payload.clone());
-                assert!(reads.item(3).is_ok(), "{byte:x}");
-                continue;
-            }
-            // Too large for the class: the claimed span and fields follow the class's formulas.
-            let mut forge = Forge::new(&rig, &payload);
-            let at = 3;
-            let (content, low) = Header { class, rest }.spans();
-            if content > 60 || low {
-                continue;
-            }
-            let item = string(at, at + 1 + content, content, 1);
-            forge.item(&item, class, rest);
-            let failures = checker::check(&rig.machine, &forge.finish(), 20).unwrap_err();
-            let slack = failures
-                .iter()
-                .any(|f| f.relation == "slack in table range13");
-            assert!(slack, "{byte:x} as class {class}: {failures:?}");
-        }
-    }
-}
-
-#[test]
-fn a_header_byte_below_its_class_is_refused() {
-    let rig = rig();
-    // 0x80 as a list of -64 bytes: next = offset + 1 all the same.
-    let item = Item {
-        is_list: true,
-        canonical: true,
-        ..string(1, 2, 0, 0)
-    };
-    let mut forge = Forge::new(&rig, &[1, 0x80, 3]);
-    forge.item(&item, 7, 0);
-    let mut bad = forge.finish();
-    let c = &rig.chip.item.c;
-    let (minus, slack) = (-Fr::from(64), Fr::from(55 + 64));
-    let changes = [(c.rest, minus), (c.slack, slack), (c.length, minus)];
-    edit(&mut bad, rig.chip.item.kind, 0, &changes);
-    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[3], minus)]);
-    edit(&mut bad, rig.item.0, 1, &[(rig.item.1[5], minus)]);
-    // The header byte's span is asked for now; it was not while the rest was 0.
-    let span = rig.chip.span.kind;
-    let asked = rig.machine.kinds[span.0].messages.iter();
-    let asked = asked.filter_map(|m| m.counted).next().unwrap();
-    edit(&mut bad, span, 0, &[(asked, Fr::ONE)]);
-    only(&rig.machine, &bad, "rest in table range13");
-}
-
-#[test]
-fn a_long_form_of_four_length_bytes_is_refused() {
-    let rig = rig();
-    let mut forge = Forge::new(&rig, &[0xbb, 1, 0, 0, 0]);
-    // The class's formulas: 4 bytes of length, which is 2^24.
-    let item = Item {
-        canonical: false,
-        value: U256::ZERO,
-        ..string(0, 5 + (1 << 24), 1 << 24, 0)
-    };
-    forge.item(&item, LONG_STRING, 3);
-    only(&rig.machine, &forge.finish(), "slack in table range13");
-}
-
-#[test]
-fn a_single_byte_with_a_header_is_refused() {
-    let rig = rig();
-    for byte in [0x00, 0x05, 0x7f] {
-        let mut forge = Forge::new(&rig, &[0x81, byte]);
-        let item = Item {
-            canonical: true,
-            ..string(0, 2, 1, u64::from(byte))
-        };
-        forge.item(&item, ONE, 0);
-        let mut bad = forge.finish();
-        let c = &rig.chip.item.c;
-        let excess = Fr::from(u64::from(byte)) - Fr::from(0x80);
-        let changes = [(c.excess[0], excess), (c.excess[1], Fr::ZERO)];
-        edit(&mut bad, rig.chip.item.kind, 0, &changes);
-        only(&rig.machine, &bad, "excess.0 in table range13");
-        // A length-two look-alike of the same bytes has no fact either.
-        edit(&mut bad, rig.chip.item.kind, 0, &[(c.excess[0], Fr::ZERO)]);
-        only(&rig.machine, &bad, "least value");
-    }
-}
-
-#[test]
-fn a_long_form_of_a_short_length_is_refused() {
-    let rig = rig();
-    for (first, class) in [(0xb8, LONG_STRING), (0xf8, LONG_LIST)] {
-        let mut forge = Forge::new(&rig, &[first, 55]);
-        let is_list = class == LONG_LIST;
-        let item = Item {
-            is_list,
-            canonical: is_list,
-            next: if is_list { 2 } else { 57 },
-            ..string(0, 0, 55, 0)
-        };
-        forge.item(&item, class, 0);
-        let mut bad = forge.finish();
-        let c = &rig.chip.item.c;
-        let changes = [(c.excess[0], -Fr::ONE), (c.excess[1], Fr::ZERO)];
-        edit(&mut bad, rig.chip.item.kind, 0, &changes);
-        only(&rig.machine, &bad, "excess.0 in table range13");
-    }
-}
-
-#[test]
-fn a_length_with_a_leading_zero_is_refused() {
-    let rig = rig();
-    // Also where the header byte is the last of its group.
-    for filler in [0usize, 7] {
-        let payload = [vec![9; filler], vec![0xb9, 0, 0x80]].concat();
-        let at = filler as u64;
-        let mut forge = Forge::new(&rig, &payload);
-        forge.item(&string(at, at + 3 + 128, 128, 0), LONG_STRING, 1);
-        only(
-            &rig.machine,
-            &forge.finish(),
-            "a length has no leading zero",
-        );
-    }
-}
-
-#[test]
-fn the_first_content_byte_cannot_stay_unseen() {
-    let rig = rig();
-    // Header in the last byte of a group, content 00 07; the second row keeps the mark "unseen".
-    let payload = [vec![9; 7], vec![0x82, 0, 7]].concat();
-    let mut forge = Forge::new(&rig, &payload);
-    forge.item(&string(7, 10, 2, 7), UP_TO_HALF, 0);
-    let mut bad = forge.finish();
-    let head = Fr::from(0x82 + 512);
-    let span = &rig.chip.span;
-    edit(
-        &mut bad,
-        span.kind,
-        1,
-        &[(span.c.second, Fr::ZERO), (span.c.head, head)],
-    );
-    let c = &rig.chip.item.c;
-    let two = Fr::from(2);
-    edit(
-        &mut bad,
-        rig.chip.item.kind,
-        0,
-        &[(c.lead, two), (c.canonical, two)],
-    );
-    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[0], two)]);
-    only(&rig.machine, &bad, "the first content byte is seen");
-}
-
-#[test]
-fn a_canonical_integer_cannot_be_made_to_look_otherwise() {
-    let rig = rig();
-    // Header at position 5, content 07 07 07 07: the second row pretends that it follows a head alone.
-    let payload = [vec![9; 5], vec![0x84, 7, 7, 7, 7]].concat();
-    let mut forge = Forge::new(&rig, &payload);
-    forge.item(&string(5, 10, 4, 0x0707_0707), UP_TO_HALF, 2);
-    let mut bad = forge.finish();
-    let span = &rig.chip.span;
-    let changes = [(span.c.second, Fr::ONE), (span.c.head, Fr::from(0x84))];
-    edit(&mut bad, span.kind, 1, &changes);
-    let c = &rig.chip.item.c;
-    let zero = Fr::ZERO;
-    edit(
-        &mut bad,
-        rig.chip.item.kind,
-        0,
-        &[(c.lead, zero), (c.canonical, zero)],
-    );
-    edit(&mut bad, rig.item.0, 0, &[(rig.item.1[0], zero)]);
-    only(&rig.machine, &bad, "the second group follows a head alone");
-}
-
-#[test]
-fn a_short_string_has_no_low_half_of_its_own() {
-    let rig = rig();
-    let mut forge = Forge::new(&rig, &[0x82, 1, 2]);
-    forge.item(&string(0, 3, 2, 0x0102), UP_TO_HALF, 0);
-    let mut bad = forge.finish();
-    let c = &rig.chip.item.c;
-    let lo = Fr::from(0x0102 + 5);
-    edit(
-        &mut bad,
-        rig.chip.item.kind,
-        0,
-        &[(c.low_value, Fr::from(5)), (c.lo, lo)],
-    );
-    for ask in [0, 1] {
-        edit(&mut bad, rig.item.0, ask, &[(rig.item.1[5], lo)]);
-    }
-    only(&rig.machine, &bad, "only a word has a low span");
-}
-
-#[test]
-fn an_item_of_no_class_or_two_is_refused() {
-    let rig = rig();
-    let good = || {
-        let mut forge = Forge::new(&rig, &[0x05, 0x80]);
-        forge.item(&string(0, 1, 1, 5), 0, 5);
-        forge.finish()
-    };
-    let c = &rig.chip.item.c;
-    for classes in [vec![], vec![0, 2], vec![0, 0]] {
-        let mut bad = good();
-        let row = bad.heads_of(rig.chip.item.kind)[0];
-        bad.set(row, c.classes[0], Fr::ZERO);
-        for class in classes {
-            let v = bad.cell(row, c.classes[class]) + Fr::ONE;
-            bad.set(row, c.classes[class], v);
-        }
-        assert_fails(&rig.machine, &bad);
-    }
-}
 
 #[test]
 fn a_span_cannot_skip_the_first_bytes_of_a_later_group() {
@@ -394,8 +134,8 @@ fn a_span_cannot_skip_the_first_bytes_of_a_later_group() {
     edit(&mut bad, rig.chip.span.kind, 1, &mask);
     settle(&rig, &mut bad, 1);
     ask_for_what_the_last_row_says(&rig, &mut bad);
-    let ask = bad.heads_of(rig.count.0)[0];
-    let asked = rig.count.1.iter().map(|c| bad.cell(ask, *c));
+    let ask = bad.heads_of(rig.span.0)[0];
+    let asked = rig.span.1.iter().take(3).map(|c| bad.cell(ask, *c));
     assert!(asked.eq([4, 8, 4].map(Fr::from)));
     only(
         &rig.machine,
@@ -489,7 +229,7 @@ fn a_later_part_needs_the_part_before() {
             before = Some(forge.part(part(*n), before));
         }
         let fact = forge.part(part(length), Some(before.unwrap_or(invented)));
-        rig.ask_count(&mut forge.trace, [4, length, fact.nonzero]);
+        rig.ask_span(&mut forge.trace, 4, length, fact);
         let fail = assert_fails(&rig.machine, &forge.finish());
         assert!(fail.relation.contains("span"), "{fail}");
     }

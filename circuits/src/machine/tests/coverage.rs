@@ -1,6 +1,6 @@
 //! Activation: over the tables of these inputs, every kind, relation, message and ROM word is in use.
 
-use super::{super::MainMachine, mixed, segments};
+use super::{super::MainMachine, evm, mixed, segments};
 use crate::{
     Fr,
     framework::{BITS, Cell, Expr, Kind, Machine, checker::Scratch, table::Table},
@@ -11,7 +11,7 @@ use crate::{
 use alloy_primitives::{Address, B256, Bytes, U256};
 use ff::Field;
 use protocol::{
-    SignedTransaction, field,
+    SignedTransaction,
     history::HISTORY_ADDRESS,
     transaction::{AccessListItem, Envelope},
 };
@@ -111,8 +111,69 @@ fn lists() -> SegmentInput {
     ]])
 }
 
-/// The inputs that together activate everything, by name.
-pub(super) fn inputs() -> Vec<(&'static str, SegmentInput)> {
+/// Every form of an RLP item, before a zero byte, before another one, and at the end of a group.
+fn encodings() -> SegmentInput {
+    let mut genesis = genesis(30_000_000, 7, 2, 3);
+    let rich = genesis.accounts.get_mut(&address(&key(0))).unwrap();
+    rich.balance = U256::from(1) << 200;
+    let mut chain = Chain::of(genesis);
+    let to = Address::repeat_byte(0x77);
+    // A price of so many bytes moves what follows.
+    let price = |bytes: u32| 1u128 << (8 * bytes - 8 + u32::from(bytes == 1) * 5);
+    let legacy = |bytes, to, value, data: &[u8]| {
+        let gas_price = price(bytes);
+        let mut t = transfer(0, to, value, Envelope::Legacy { gas_price });
+        t.input = data.to_vec().into();
+        t
+    };
+    let listed = |bytes, access_list| {
+        let gas_price = price(bytes);
+        transfer(
+            0,
+            to,
+            U256::ZERO,
+            Envelope::AccessList {
+                gas_price,
+                access_list,
+            },
+        )
+    };
+    let (zero, five) = (U256::ZERO, U256::from(5));
+    let mut all = vec![
+        legacy(4, to, zero, &[]),
+        legacy(4, to, five, &[]),
+        legacy(3, to, zero, &[0]),
+        legacy(3, small(3 << 20), five, &[0]),
+        legacy(3, to, five, &[]),
+        legacy(2, to, five, &[5]),
+        legacy(2, to, five, &[0x90]),
+        legacy(2, to, five, &[0, 1, 2]),
+        legacy(2, to, five, &[1, 2]),
+        legacy(3, to, five, &[1, 2]),
+        legacy(2, to, five, &[1; 60]),
+        legacy(2, to, U256::from(0xff) << 128, &[]),
+        legacy(2, to, U256::from(1) << 190, &[1; 55]),
+        listed(5, vec![]),
+        listed(6, vec![]),
+    ];
+    let mut item = AccessListItem {
+        address: small(1 << 40),
+        storage_keys: vec![B256::repeat_byte(1), U256::from(1).into()],
+    };
+    let mut more = vec![item.clone(); 2];
+    (more[1].address, more[1].storage_keys) = (to, vec![]);
+    all.push(listed(4, more));
+    item.storage_keys.clear();
+    all.push(listed(4, vec![item]));
+    let all = (0..).zip(all).map(|(nonce, mut t)| {
+        t.nonce = nonce;
+        sign(t, &key(0))
+    });
+    chain.batch(vec![all.collect()])
+}
+
+/// The inputs that together activate everything but the failures of contracts, by name.
+pub(super) fn inputs() -> Vec<(String, SegmentInput)> {
     let cuts = [(1, 3), (1, 0), (2, 0)].map(|(block, left)| Cut { block, left });
     let names = ["first of four", "second", "third", "last of four"];
     let mut inputs: Vec<_> = names
@@ -124,8 +185,15 @@ pub(super) fn inputs() -> Vec<(&'static str, SegmentInput)> {
         ("congested", congested()),
         ("full", full()),
         ("lists", lists()),
+        ("encodings", encodings()),
     ]);
-    inputs
+    let named = |(name, input): (&str, SegmentInput)| (name.to_string(), input);
+    inputs.into_iter().map(named).chain(evm::inputs()).collect()
+}
+
+/// All inputs.
+pub(super) fn all_inputs() -> Vec<(String, SegmentInput)> {
+    inputs().into_iter().chain(evm::failing_inputs()).collect()
 }
 
 /// Cells that a relation reads, without repeats.
@@ -162,8 +230,8 @@ struct Coverage {
     messages: BTreeMap<(usize, usize, usize), usize>,
     /// By kind and boolean cell: rows with 0, rows with 1.
     switches: BTreeMap<(usize, Cell), [usize; 2]>,
-    /// By index of the instruction and of the next one.
-    words: BTreeMap<(u64, u64), usize>,
+    /// By index of the instruction and of its entry.
+    words: BTreeMap<(usize, usize), usize>,
 }
 
 impl Coverage {
@@ -213,12 +281,8 @@ impl Coverage {
                 }
             }
         }
-        let (c, first) = (&m.cpu.op_cells, m.program.first_upc());
         for row in table.heads_of(m.cpu.op) {
-            let [at, next] = [c.upc, c.next]
-                .map(|cell| field::to_word(&table.cell(row, cell)).to::<u64>())
-                .map(|at| at.saturating_sub(first));
-            *self.words.entry((at, next)).or_default() += 1;
+            *self.words.entry(m.taken(table, row)).or_default() += 1;
         }
     }
 
@@ -252,18 +316,12 @@ impl Coverage {
                 }
             }
         }
-        for (at, word) in (0u64..).zip(&m.program.words) {
-            let next = if word.next.is_empty() {
-                &[0][..]
-            } else {
-                &word.next
-            };
-            for to in next
-                .iter()
-                .filter(|to| !self.words.contains_key(&(at, **to)))
-            {
-                let part = m.program.part(at);
-                missing.push(format!("rom: word {at} to {to} ({part})"));
+        for (at, word) in m.program.words.iter().enumerate() {
+            for entry in 0..word.entries.len() {
+                if !self.words.contains_key(&(at, entry)) {
+                    let part = m.program.part(at as u64);
+                    missing.push(format!("rom: word {at}, entry {entry} ({part})"));
+                }
             }
         }
         missing
@@ -304,7 +362,7 @@ const UNREACHED: [(&str, &str); 12] = [
 fn everything_is_active() {
     let m = MainMachine::get();
     let mut coverage = Coverage::default();
-    for (name, input) in inputs() {
+    for (name, input) in all_inputs() {
         let filled = m.fill(&input).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_holds(&m.machine, &filled.table);
         coverage.add(m, &filled.table);

@@ -1,6 +1,8 @@
 //! Forged runs of the `cpu`: rows left out, repeated, spliced, tokens of other times. Everything that the trace builder
 //! counts is counted anew, as a forger would.
 
+mod contracts;
+
 use super::super::MainMachine;
 use crate::{
     Fr,
@@ -11,6 +13,7 @@ use crate::{
         trace::Trace,
     },
     sample::Chain,
+    witness::SegmentInput,
 };
 use ff::Field;
 use protocol::field;
@@ -25,9 +28,12 @@ struct Rows {
 impl Rows {
     /// A segment of one empty block.
     fn honest() -> Self {
+        Self::of(&Chain::new(1, 3).batch(vec![vec![]]))
+    }
+
+    fn of(input: &SegmentInput) -> Self {
         let m = MainMachine::get();
-        let input = Chain::new(1, 3).batch(vec![vec![]]);
-        let table = m.fill(&input).unwrap().table;
+        let table = m.fill(input).unwrap().table;
         let heads = (LEAD_IN..table.rows()).filter(|r| table.heads[*r] != 0);
         let rows = heads.map(|r| {
             let kind = KindId(usize::from(table.heads[r]) - 1);
@@ -72,7 +78,7 @@ impl Rows {
         self.set(i, cell, old + Fr::from(v));
     }
     /// Rows of a kind.
-    fn of(&self, kind: KindId) -> Vec<usize> {
+    fn of_kind(&self, kind: KindId) -> Vec<usize> {
         (0..self.rows.len())
             .filter(|i| self.rows[*i].0 == kind)
             .collect()
@@ -80,7 +86,7 @@ impl Rows {
     /// Rows with a control.
     fn ops(&self, op: Op) -> Vec<usize> {
         let cpu = &MainMachine::get().cpu;
-        let mut rows = self.of(cpu.op);
+        let mut rows = self.of_kind(cpu.op);
         rows.retain(|i| self.get(*i, cpu.op_cells.on(op)) == Fr::ONE);
         rows
     }
@@ -88,10 +94,11 @@ impl Rows {
     fn served(&self, service: Service) -> Vec<usize> {
         let m = MainMachine::get();
         let c = &m.cpu.op_cells;
-        let mut rows = self.of(m.cpu.op);
+        let mut rows = self.of_kind(m.cpu.op);
         rows.retain(|i| {
-            let at = field::to_word(&self.get(*i, c.upc)).to::<u64>() - m.program.first_upc();
-            m.program.words[at as usize].service == Some(service)
+            let upc = field::to_word(&self.get(*i, c.upc)).to::<u64>();
+            let word = &m.program.words[m.program.index(upc).unwrap() as usize];
+            word.entries.iter().any(|e| e.service == Some(service))
         });
         rows
     }
@@ -136,7 +143,7 @@ fn the_run_is_whole() {
     let m = MainMachine::get();
     let c = &m.cpu.op_cells;
     let n = honest.cpu();
-    let middle = honest.ops(Op::Copy)[20];
+    let middle = honest.ops(Op::CopyB)[20];
     refused(&honest, "next instruction", |r| _ = r.rows.remove(middle));
     refused(&honest, "next instruction", |r| {
         let row = r.rows[middle].clone();
@@ -175,7 +182,7 @@ fn the_run_is_whole() {
     });
     refused(&honest, "run", |r| _ = r.rows.drain(middle + 1..n));
     // Beginnings: without the start row, without a word, with a word twice, past the first instruction, at another time.
-    let first = honest.of(m.cpu.op)[0];
+    let first = honest.of_kind(m.cpu.op)[0];
     refused(&honest, "start", |r| _ = r.rows.remove(0));
     refused(&honest, "start", |r| _ = r.rows.drain(..first));
     refused(&honest, "next word", |r| _ = r.rows.remove(3));
@@ -183,18 +190,29 @@ fn the_run_is_whole() {
         let word = r.rows[3].clone();
         r.rows.insert(3, word);
     });
-    refused(&honest, "next word", |r| _ = r.rows.remove(first - 1));
+    refused(&honest, "run", |r| _ = r.rows.remove(first - 1));
     refused(&honest, "next word", |r| _ = r.rows.remove(first));
-    refused(&honest, "address in table scratch", |r| {
+    let w = &m.cpu.word_cells;
+    refused(&honest, "next word", |r| r.add(5, w.gap[0], 1));
+    refused(&honest, "no gap", |r| r.add(first - 1, w.gap[0], 1));
+    refused(&honest, "run", |r| r.set(5, w.last_word, Fr::ONE));
+    refused(&honest, "run", |r| r.set(first - 1, w.last_word, Fr::ZERO));
+    // A word is made and taken twice: the second time at a smaller address, or at the same one.
+    refused(&honest, "gap.0 in table range13", |r| {
+        let word = r.rows[5].clone();
+        r.rows.insert(6, word);
+        r.set(5, w.gap[0], -Fr::ONE);
+    });
+    refused(&honest, "run", |r| {
         let word = r.rows[first - 1].clone();
         r.rows.insert(first, word);
-        r.add(first, m.cpu.word_cells.address, 1);
+        r.add(first, w.address, 1);
     });
     refused(&honest, "run", |r| {
         let word = r.rows[3].clone();
         r.rows.push(word);
     });
-    refused(&honest, "next instruction", |r| {
+    refused(&honest, "run", |r| {
         let word = r.rows[3].clone();
         r.rows.insert(middle, word);
     });
@@ -227,7 +245,7 @@ fn the_run_is_whole() {
 fn the_clock_advances() {
     let honest = Rows::honest();
     let c = &MainMachine::get().cpu.op_cells;
-    let middle = honest.ops(Op::Copy)[20];
+    let middle = honest.ops(Op::CopyB)[20];
     refused(&honest, "next clock", |r| {
         for i in middle..r.cpu() {
             for cell in [c.clock, c.clock_below] {
@@ -252,7 +270,7 @@ fn words_are_what_was_written_last() {
     let c = &m.cpu.op_cells;
     let (a, age) = (c.a, c.ages[0]);
     let address = c.addresses[0];
-    let reads = honest.of(m.cpu.op);
+    let reads = honest.of_kind(m.cpu.op);
     // A word read twice with a write between: the second read takes the first value and time.
     let stale = reads
         .iter()
@@ -315,11 +333,11 @@ fn words_are_what_was_written_last() {
     refused(&honest, "bus memory", |r| exchange(r, &[a.hi, a.lo]));
     refused(&honest, "table rom", |r| exchange(r, &[address]));
     // What is written is the result, in the given place.
-    let write = honest.ops(Op::Copy)[20];
+    let write = honest.ops(Op::CopyB)[20];
     refused(&honest, "bus memory", |r| r.add(write, c.old.lo, 1));
     refused(&honest, "table rom", |r| r.add(write, c.addresses[3], 1));
     for (cell, relation) in [(c.d.hi, "d.hi"), (c.d.lo, "d.lo")] {
-        for op in [Op::Copy, Op::Cross, Op::Join] {
+        for op in [Op::CopyB, Op::Cross, Op::Join] {
             let row = honest.ops(op)[0];
             refused(&honest, relation, |r| r.add(row, cell, 1));
         }
@@ -332,7 +350,8 @@ fn words_are_what_was_written_last() {
         r.add(write, c.step, 1)
     });
     // What an immediate adds is not in the memory.
-    refused(&honest, "bus memory", |r| r.add(write, c.b.lo, 1));
+    refused(&honest, "bus memory", |r| r.add(write, c.stored, 1));
+    refused(&honest, "immediate of b", |r| r.add(write, c.b.lo, 1));
     // Words begin with 0, and end once.
     let w = &m.cpu.word_cells;
     for (cell, relation) in [
@@ -350,19 +369,18 @@ fn jumps_go_where_the_program_says() {
     let honest = Rows::honest();
     let m = MainMachine::get();
     let c = &m.cpu.op_cells;
-    let first = m.program.first_upc();
     let (mut taken, mut not_taken) = (vec![], vec![]);
-    for i in honest.of(m.cpu.op) {
-        let at = field::to_word(&honest.get(i, c.upc)).to::<u64>() - first;
-        if let [ahead, _] = m.program.words[at as usize].next[..] {
-            let ahead = honest.get(i, c.next) == Fr::from(first + ahead);
-            if ahead { &mut not_taken } else { &mut taken }.push((i, at));
+    for i in honest.of_kind(m.cpu.op) {
+        let upc = field::to_word(&honest.get(i, c.upc)).to::<u64>();
+        let word = &m.program.words[m.program.index(upc).unwrap() as usize];
+        if let [ahead, _] = &word.entries[..] {
+            let ahead = honest.get(i, c.next) == Fr::from(ahead.next);
+            if ahead { &mut not_taken } else { &mut taken }.push((i, word));
         }
     }
     // The other way with the same rows behind, and a way that the program does not have.
-    for (i, at) in [taken[0], not_taken[0]] {
-        for to in &m.program.words[at as usize].next {
-            let to = Fr::from(first + to);
+    for (i, word) in [taken[0], not_taken[0]] {
+        for to in word.entries.iter().map(|e| Fr::from(e.next)) {
             if honest.get(i, c.next) != to {
                 refused(&honest, "next instruction", |r| r.set(i, c.next, to));
             }
@@ -371,7 +389,7 @@ fn jumps_go_where_the_program_says() {
         refused(&honest, "next instruction", |r| _ = r.rows.remove(i + 1));
     }
     refused(&honest, "table rom", |r| {
-        let i = r.ops(Op::Copy)[20];
+        let i = r.ops(Op::CopyB)[20];
         r.add(i, c.next, 1);
     });
 }
@@ -413,7 +431,8 @@ fn instructions_are_those_of_the_program() {
         r.set(less, c.addresses[2], above);
     });
     // A service that answers something else, and two words that change places.
-    refused(&honest, "bus arith", |r| r.add(less, c.d.lo, 1));
+    refused(&honest, "bus arith", |r| r.add(less, c.result.lo, 1));
+    refused(&honest, "d.lo", |r| r.add(less, c.d.lo, 1));
     refused(&honest, "bus word", |r| {
         let words = r.served(Service::Word);
         let (i, j) = (words[0], words[1]);
@@ -442,7 +461,7 @@ fn records_and_chains_are_the_programs() {
     let honest = Rows::honest();
     let m = MainMachine::get();
     let (c, op) = (&m.cpu.record_cells, &m.cpu.op_cells);
-    let slot = honest.of(m.cpu.record)[0];
+    let slot = honest.of_kind(m.cpu.record)[0];
     assert_eq!(honest.get(slot, c.slot), Fr::ONE);
     // Another record before or after than the program says, or than there is.
     for cell in c.record.iter().take(6).chain(&c.after) {
@@ -469,15 +488,22 @@ fn records_and_chains_are_the_programs() {
     });
     // The program's side.
     let update = honest.served(Service::Update)[0];
-    for cell in [op.a.lo, op.b.hi, op.b.lo, op.c.lo, op.step, op.d.lo] {
+    for cell in [
+        op.a.lo,
+        op.b.hi,
+        op.b.lo,
+        op.shown.lo,
+        op.step,
+        op.result.lo,
+    ] {
         refused(&honest, "bus record", |r| r.add(update, cell, 1));
     }
     let end = honest.served(Service::TreeEnd)[0];
-    for cell in [op.a.hi, op.a.lo, op.c.lo] {
+    for cell in [op.a.hi, op.a.lo, op.shown.lo] {
         refused(&honest, "bus tree", |r| r.add(end, cell, 1));
     }
     let begin = honest.served(Service::TreeBegin)[0];
-    refused(&honest, "bus tree", |r| r.add(begin, op.c.lo, 1));
+    refused(&honest, "bus tree", |r| r.add(begin, op.shown.lo, 1));
     refused(&honest, "table rom", |r| {
         r.set(begin, op.on(Op::Make), Fr::ZERO)
     });

@@ -1,8 +1,7 @@
 //! Every cell of the `cpu` rows is bound, in the whole machine.
 
 use super::{super::MainMachine, coverage};
-use crate::{Fr, framework::mutate};
-use protocol::field;
+use crate::framework::mutate;
 use std::collections::BTreeSet;
 
 // NEGATIVE
@@ -12,18 +11,20 @@ fn every_cell_of_the_cpu_is_bound() {
     let m = MainMachine::get();
     let mut words = BTreeSet::new();
     let (mut tried, mut killed) = (0, 0);
-    for (name, input) in coverage::inputs() {
+    for (name, input) in coverage::all_inputs() {
         let table = m.fill(&input).unwrap().table;
         // One row for each set of controls and each next instruction, and some of the other kinds.
-        let (c, first) = (&m.cpu.op_cells, m.program.first_upc());
-        let mut heads = table.heads_of(m.cpu.word);
-        heads.extend(table.heads_of(m.cpu.record));
+        let mut heads = vec![];
+        for kind in [m.cpu.word, m.cpu.record] {
+            if !name.starts_with("failures") {
+                heads.extend(table.heads_of(kind));
+            }
+        }
         for row in table.heads_of(m.cpu.op) {
-            let at = field::to_word(&table.cell(row, c.upc)).to::<u64>() - first;
-            let word = &m.program.words[at as usize];
-            let next = table.cell(row, c.next);
-            let ahead = next == Fr::from(first + at + 1);
-            if words.insert((word.controls, word.service, ahead)) {
+            let (index, entry) = m.taken(&table, row);
+            let word = &m.program.words[index];
+            let e = &word.entries[entry];
+            if words.insert((e.controls, e.service, entry, word.choice.is_some())) {
                 heads.push(row);
             }
         }

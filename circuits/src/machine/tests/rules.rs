@@ -19,8 +19,11 @@ use protocol::{
 const HEAD: usize = 112;
 const SIGNED: &str = "signed bytes";
 const EIP_2: &str = "EIP-2:";
+const TYPE: &str = "type of the transaction";
+const FIELDS: &str = "fields:";
 const LEGACY: &str = "type 0:";
-const TYPED: &str = "type 1 or 2:";
+const INTEGER: &str = "integer of a transaction";
+const ENCODED_LIST: &str = "list of a transaction";
 const LIST: &str = "access list:";
 const LIMITS: &str = "EIP-2681, EIP-1559, EIP-7825";
 const GAS: &str = "intrinsic gas";
@@ -259,9 +262,9 @@ fn limits_themselves_are_allowed() {
 
 #[test]
 fn a_transaction_of_another_chain_is_refused() {
-    Case::with(|t| t.chain_id = 1).refused(TYPED, "1 is not 1337");
+    Case::with(|t| t.chain_id = 1).refused(FIELDS, "1 is not 1337");
     legacy_with(6, &[1]).refused(LEGACY, "1 is not 1337");
-    edit(|c| c.input.chain_id = 1).refused(TYPED, "1337 is not 1");
+    edit(|c| c.input.chain_id = 1).refused(FIELDS, "1337 is not 1");
 }
 
 #[test]
@@ -356,13 +359,13 @@ fn no_code_runs() {
     let empty = field::to_word(&EMPTY_CODE_COMMITMENT);
     let reason = format!("is not {empty}");
     edit(|c| c.sender().code = code).refused(SENDER, &reason);
-    edit(|c| c.receiver().code = code).refused(RECEIVER, &reason);
+    edit(|c| c.receiver().code = code).refused("a word of code", "lacks code");
     for n in (1..=0x11u64).chain([0x100]) {
         let to = Address::from_word(B256::from(U256::from(n)));
         Case::with(|t| t.to = Some(to)).refused(PRECOMPILE, "");
     }
-    legacy_with(3, &string(&[])).refused(LEGACY, "has 0 bytes");
-    Case::with(|t| t.to = None).refused(TYPED, "has 0 bytes");
+    legacy_with(3, &string(&[])).refused(FIELDS, "has 0 bytes");
+    Case::with(|t| t.to = None).refused(FIELDS, "has 0 bytes");
 }
 
 #[test]
@@ -444,15 +447,15 @@ fn the_payload_is_exact() {
 
 #[test]
 fn rlp_is_canonical() {
-    legacy_with(0, &[0]).refused(LEGACY, "no canonical");
-    legacy_with(4, &[0x82, 0, 5]).refused(LEGACY, "no canonical");
-    legacy_with(4, &string(&[1; 33])).refused(LEGACY, "no canonical");
-    legacy_with(4, &string(&[1; 56])).refused(LEGACY, "no canonical");
-    legacy_with(4, &[0x81, 5]).refused(LEGACY, "");
-    legacy_with(3, &[&[0xb8, 20], receiver().as_slice()].concat()).refused(LEGACY, "");
-    legacy_with(3, &string(&[0x77; 19])).refused(LEGACY, "has 19 bytes");
-    legacy_with(3, &string(&[0x77; 21])).refused(LEGACY, "has 21 bytes");
-    legacy_with(5, &list(&[])).refused(LEGACY, "a list");
+    legacy_with(0, &[0]).refused(INTEGER, "no canonical");
+    legacy_with(4, &[0x82, 0, 5]).refused(INTEGER, "no canonical");
+    legacy_with(4, &string(&[1; 33])).refused(INTEGER, "no canonical");
+    legacy_with(4, &string(&[1; 56])).refused(INTEGER, "no canonical");
+    legacy_with(4, &[0x81, 5]).refused(INTEGER, "has a header");
+    legacy_with(3, &[&[0xb8, 20], receiver().as_slice()].concat()).refused(FIELDS, "not canonical");
+    legacy_with(3, &string(&[0x77; 19])).refused(FIELDS, "has 19 bytes");
+    legacy_with(3, &string(&[0x77; 21])).refused(FIELDS, "has 21 bytes");
+    legacy_with(5, &list(&[])).refused(FIELDS, "a list");
     legacy_with(7, &[1]).refused(LEGACY, "1 is not 0");
     legacy_with(8, &[1]).refused(LEGACY, "1 is not 0");
     Case::with_bytes(list(&legacy()[..8])).run().unwrap_err();
@@ -460,10 +463,10 @@ fn rlp_is_canonical() {
     let mut longer = legacy();
     longer.push(string(&[]));
     Case::with_bytes(list(&longer)).run().unwrap_err();
-    Case::with_bytes([list(&legacy()), vec![0x80]].concat()).refused(LEGACY, "is not");
+    Case::with_bytes([list(&legacy()), vec![0x80]].concat()).refused(ENCODED_LIST, "is not");
     let content = legacy().concat();
     let long = [&[0xf9, 0, content.len() as u8], &content[..]].concat();
-    Case::with_bytes(long).refused(LEGACY, "");
+    Case::with_bytes(long).refused(ENCODED_LIST, "not canonical");
     Case::with_bytes(vec![]).run().unwrap_err();
     Case::with_bytes(string(&[0x77; 60])).run().unwrap_err();
 }
@@ -474,7 +477,7 @@ fn other_types_are_refused() {
     for kind in [0u8, 3, 4, 0x7f] {
         let mut bytes = body.clone();
         bytes[0] = kind;
-        Case::with_bytes(bytes).refused(TYPED, "is not");
+        Case::with_bytes(bytes).refused(TYPE, "is not the type");
     }
     let mut as_list = body;
     as_list[0] = 1;
@@ -487,11 +490,11 @@ fn access_lists_are_well_formed() {
     let entry = |items: &[Vec<u8>]| listed(list(&[list(items)]));
     entry(&[string(&[1; 19]), list(&[])]).refused(LIST, "has 19 bytes");
     entry(&[a.clone(), list(&[string(&[2; 31])])]).refused(LIST, "has 31 bytes");
-    entry(&[a.clone(), list(&[]), k.clone()]).refused(LIST, "is not");
+    entry(&[a.clone(), list(&[]), k.clone()]).refused(ENCODED_LIST, "is not");
     entry(std::slice::from_ref(&a)).run().unwrap_err();
-    entry(&[a.clone(), k.clone()]).refused(LIST, "a string");
+    entry(&[a.clone(), k.clone()]).refused(ENCODED_LIST, "a string");
     listed(list(std::slice::from_ref(&a))).refused(LIST, "a string");
-    listed(string(&[])).refused(LIST, "a string");
+    listed(string(&[])).refused(ENCODED_LIST, "a string");
     let past = [&[0xc0 + 30], &a[..], &[0xc9], &[0x80; 8]].concat();
     listed(list(&[past])).run().unwrap_err();
 }

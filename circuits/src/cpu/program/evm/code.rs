@@ -1,0 +1,151 @@
+//! Bringing a contract's code: its bytes are hashed against the commitment in the account, once in a segment.
+
+use super::EvmVars;
+use crate::{
+    Fr,
+    cpu::{
+        asm::{Asm, Micro, Operand, Target, Var},
+        interpreter::View,
+        isa::{MEMORY_AT, Op, Service},
+    },
+    framework::pow2,
+};
+use alloy_primitives::U256;
+use ff::Field;
+use protocol::hash::Tag;
+
+/// Words of zeros behind a code: PUSH32 in its last byte has all its data there, and STOP follows.
+const FILL: u64 = 2;
+/// Codes of a segment are fewer than this.
+const MOST: u64 = 1 << 20;
+
+/// Where the list of codes has the commitment of the code `number`; its size is one further.
+fn entry(number: u64) -> u64 {
+    MEMORY_AT + 2 * number
+}
+
+/// Number and size of the code with the commitment in `code.lo`, which is the one of the account in the word `of`.
+pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
+    let [at, word, size, t, rate, capacity, hash, _] = e.t;
+    let (known, done) = (p.label(), p.label());
+    let codes = e.codes;
+    let find = move |v: &View<'_>| {
+        let wanted = v.element(code);
+        let count: u64 = v.word(codes).saturating_to();
+        let of = |n: u64| crate::witness::from_halves(Fr::from(0), v.far(entry(n)).1);
+        (1..=count).find(|n| of(*n) == wanted)
+    };
+    p.note("a code that was brought before, or a new one");
+    p.jump_hint(known, move |v| find(v).is_some());
+    p.add(codes, codes, 1);
+    p.set(number, codes);
+    p.note("the code's record, hashed to the commitment");
+    let record = move |v: &View<'_>| v.account(of).map(|a| a.code);
+    p.try_hint(size, move |v| Ok(U256::from(record(v)?.size)));
+    p.try_hint(word, move |v| Ok(record(v)?.keccak.into()));
+    p.less(Some(size), pow2(32));
+    p.set(rate, 0);
+    p.set(capacity, Tag::Code.iv(4));
+    p.high(t, word);
+    p.pair(t, Some(size), t);
+    p.absorb(t, rate, capacity);
+    p.elements(hash, move |v| Ok((Fr::ZERO, record(v)?.poseidon2)));
+    p.pair(hash, None, hash);
+    p.pair(t, Some(word), hash);
+    p.absorb(t, rate, capacity);
+    p.high(rate, rate);
+    p.equal(Some(rate), code);
+
+    p.note("the code's bytes, hashed to the record");
+    let (again, read) = (p.label(), p.label());
+    p.set(rate, 0);
+    p.scale(capacity, size, 1 << 64, Tag::CodeBytes.iv(0));
+    p.set(at, 0);
+    p.place(again);
+    p.note("a word of code");
+    p.jump_hint(read, move |v| v.word(at) * U256::from(32) >= v.word(size));
+    p.try_hint(t, move |v| {
+        let keccak = record(v)?.keccak;
+        let code = v.context().codes.get(&keccak);
+        let code = code.ok_or_else(|| format!("the witness lacks code {keccak}"))?;
+        let from = usize::try_from(v.word(at) * U256::from(32)).unwrap_or(usize::MAX);
+        let mut word = [0; 32];
+        let rest = code.get(from..).unwrap_or_default();
+        word.iter_mut().zip(rest).for_each(|(to, b)| *to = *b);
+        Ok(U256::from_be_bytes(word))
+    });
+    p.absorb(t, rate, capacity);
+    p.code_word(number, t, at);
+    p.jump(again);
+    p.place(read);
+    p.note("the code ends");
+    p.scale(t, at, 32, 0);
+    p.sub(Some(t), Some(t), size);
+    p.less(Some(t), 32);
+    p.high(rate, rate);
+    p.equal(Some(rate), hash);
+    for _ in 0..FILL {
+        p.code_word_zero(number, at);
+    }
+    p.note("the list of codes");
+    p.scale(at, number, 2, Fr::from(MEMORY_AT));
+    write(p, at, code);
+    p.add(at, at, 1);
+    write(p, at, size);
+    p.set(e.code_size, size);
+    p.jump(done);
+
+    p.place(known);
+    p.note("a code of the list");
+    p.hint(number, move |v| U256::from(find(v).unwrap_or_default()));
+    p.less(Some(number), MOST);
+    p.scale(at, number, 2, Fr::from(MEMORY_AT));
+    read_far(p, t, at);
+    p.equal(Some(t), code);
+    p.add(at, at, 1);
+    read_far(p, e.code_size, at);
+    p.place(done);
+}
+
+/// The word whose address is in `at` becomes `b`.
+fn write(p: &mut Asm, at: Var, b: Var) {
+    p.emit(Micro {
+        ops: vec![Op::Own, Op::CopyB],
+        a: Operand::Word(at),
+        b: Operand::Word(b),
+        d: Target::Far,
+        ..Micro::default()
+    });
+}
+
+/// `d =` the word whose address is in `at`.
+fn read_far(p: &mut Asm, d: Var, at: Var) {
+    p.emit(Micro {
+        ops: vec![Op::Own, Op::CopyB],
+        a: Operand::Word(at),
+        b: Operand::Far,
+        d: Target::Word(d),
+        ..Micro::default()
+    });
+}
+
+impl Asm {
+    /// Word `at` of code `number` is `b`; `at` advances.
+    fn code_word(&mut self, number: Var, b: Var, at: Var) {
+        self.give_code(number, Operand::Word(b), at);
+    }
+    /// Word `at` of code `number` is 0; `at` advances.
+    fn code_word_zero(&mut self, number: Var, at: Var) {
+        self.give_code(number, Operand::Zero, at);
+    }
+    fn give_code(&mut self, number: Var, b: Operand, at: Var) {
+        self.emit(Micro {
+            ops: vec![Op::Serve],
+            service: Some(Service::CodeWord),
+            a: Operand::Word(number),
+            b,
+            c: Some(at),
+            ..Micro::default()
+        });
+    }
+}

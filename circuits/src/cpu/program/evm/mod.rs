@@ -1,0 +1,215 @@
+//! The EVM inside one call frame. One file per family of opcodes; [`frame`] begins and ends a frame, [`faults`] proves why an
+//! opcode cannot begin, [`code`] brings a contract's code.
+//!
+//! Each opcode has an address of its own, [`OPCODES_AT`] plus its byte. The last instruction of an opcode reads the next one and
+//! goes there. So the program counter of the register word is that of the opcode that runs, until its last instruction.
+
+mod arithmetic;
+mod bits;
+mod code;
+mod control;
+mod environment;
+mod faults;
+mod frame;
+mod modular;
+mod signed;
+mod stack;
+
+use super::{Vars, transaction::TransactionVars};
+use crate::{
+    Fr,
+    cpu::{
+        asm::{Asm, Label, Micro, Next, Operand, Step, Target, Var},
+        interpreter::View,
+        isa::{OPCODES_AT, Op, Service},
+        opcodes::{Opcode, opcode},
+    },
+};
+
+pub(super) use frame::run;
+
+/// Scratch words of the EVM.
+pub(in crate::cpu) struct EvmVars {
+    /// The register word.
+    registers: Var,
+    /// Number of frames so far; the last one is the one that runs.
+    frames: Var,
+    /// Number of codes so far.
+    codes: Var,
+    /// Bytes of the code that runs.
+    code_size: Var,
+    /// Whose code runs.
+    address: Var,
+    /// Bytes of calldata.
+    calldata_size: Var,
+    /// 1.
+    one: Var,
+    /// 2^256 - 1.
+    ones: Var,
+    /// 255.
+    byte: Var,
+    /// 2^255.
+    top: Var,
+    t: [Var; 8],
+}
+
+impl EvmVars {
+    pub(super) fn declare(p: &mut Asm) -> Self {
+        Self {
+            registers: p.var("evm registers"),
+            frames: p.var("evm frames"),
+            codes: p.var("codes"),
+            code_size: p.var("code size"),
+            address: p.var("address"),
+            calldata_size: p.var("calldata size"),
+            one: p.var("one"),
+            ones: p.var("2^256 - 1"),
+            byte: p.var("255"),
+            top: p.var("2^255"),
+            t: [0, 1, 2, 3, 4, 5, 6, 7].map(|i| p.var(&format!("evm temporary {i}"))),
+        }
+    }
+    /// Words that stay as they are, set once.
+    pub(super) fn constants(&self, p: &mut Asm) {
+        p.note("constants of the EVM");
+        p.set(self.one, 1);
+        p.constant(self.ones, alloy_primitives::U256::MAX);
+        p.set(self.byte, 255);
+        p.constant(self.top, alloy_primitives::U256::from(1) << 255);
+    }
+}
+
+/// Where frames end.
+#[derive(Clone, Copy)]
+struct Ends {
+    /// With success; the gas left is in the registers.
+    stop: Label,
+    /// With all gas used up.
+    halt: Label,
+    /// The destination of a jump, which is in the first temporary, is past the end of the code.
+    outside: Label,
+    /// The byte that was jumped to, which is at the top of the stack, is none to jump to.
+    inspect: Label,
+}
+
+/// What the opcodes' code is emitted with.
+struct Family<'a> {
+    p: &'a mut Asm,
+    e: &'a EvmVars,
+    ends: Ends,
+}
+
+impl Family<'_> {
+    /// The next instruction is the first one of an opcode.
+    fn opcode(&mut self, byte: u8) -> &'static Opcode {
+        let o = opcode(byte).expect("an opcode of Osaka");
+        self.p.note(o.name);
+        self.p.at(OPCODES_AT + u64::from(byte));
+        o
+    }
+    /// An instruction of an opcode that is not its last one: the registers stay.
+    fn part(&self, m: Micro) -> Micro {
+        self.grows(m, 0)
+    }
+    /// The last instruction of an opcode: it pays, changes the depth, and reads the next opcode.
+    fn last(&self, o: &Opcode, m: Micro) -> Micro {
+        Micro {
+            registers: Some(Step {
+                word: self.e.registers,
+                gas: o.gas,
+                grows: o.pushes as i64 - o.pops as i64,
+            }),
+            next: Next::Opcode(1),
+            ..m
+        }
+    }
+    /// Pushes the scratch word `a` in place of what the opcode takes.
+    fn push(&mut self, o: &Opcode, a: Var) {
+        let m = self.last(
+            o,
+            Micro {
+                ops: vec![Op::Own, Op::CopyA],
+                a: Operand::Word(a),
+                d: Target::Push(o.pops as u16),
+                ..Micro::default()
+            },
+        );
+        self.p.emit(m);
+    }
+    /// Takes the `k`-th word of the stack, which stays as deep, into the scratch word `d`.
+    fn pop(&mut self, d: Var, k: u16) {
+        let m = self.part(Micro {
+            ops: vec![Op::Own, Op::CopyA],
+            a: Operand::Pop(k),
+            d: Target::Word(d),
+            ..Micro::default()
+        });
+        self.p.emit(m);
+    }
+    /// One of several entries that are no opcode's last one; each goes on at its label, the first one ahead.
+    fn branch(
+        &mut self,
+        ahead: Micro,
+        others: Vec<(Micro, Label)>,
+        f: impl Fn(&View<'_>) -> usize + Send + Sync + 'static,
+    ) {
+        let mut ways = vec![self.part(ahead)];
+        ways.extend(others.into_iter().map(|(m, to)| Micro {
+            next: Next::To(to),
+            ..self.part(m)
+        }));
+        self.p.pick(ways, f);
+    }
+    /// The entry, which changes the depth.
+    fn grows(&self, m: Micro, grows: i64) -> Micro {
+        Micro {
+            registers: Some(Step {
+                word: self.e.registers,
+                gas: 0,
+                grows,
+            }),
+            ..m
+        }
+    }
+    /// Takes the word at the top of the stack into the scratch word `d`.
+    fn take(&mut self, d: Var) {
+        let m = Micro {
+            ops: vec![Op::Own, Op::CopyA],
+            a: Operand::Pop(1),
+            d: Target::Word(d),
+            ..Micro::default()
+        };
+        let m = self.grows(m, -1);
+        self.p.emit(m);
+    }
+}
+
+/// An entry that asks a service of words on the stack or of scratch words.
+fn ask(service: Service, a: Operand, b: Operand, d: Target) -> Micro {
+    Micro {
+        ops: vec![Op::Serve],
+        service: Some(service),
+        a,
+        b,
+        d,
+        ..Micro::default()
+    }
+}
+
+/// The opcodes.
+fn opcodes(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) {
+    let mut f = Family { p, e, ends };
+    arithmetic::assemble(&mut f);
+    bits::assemble(&mut f);
+    signed::comparisons(&mut f);
+    modular::assemble(&mut f);
+    stack::assemble(&mut f);
+    control::assemble(&mut f);
+    environment::assemble(&mut f, v, x);
+    faults::assemble(&mut f);
+}
+
+/// A power of 2 as an immediate.
+fn power(bits: u32) -> Fr {
+    crate::framework::pow2(bits)
+}

@@ -1,0 +1,420 @@
+//! Contracts in one call frame: the machine's interpreter against `revm`, and the checker.
+
+use super::super::MainMachine;
+use crate::{
+    cpu::{
+        interpreter::ExecutionError,
+        isa::OPCODES_AT,
+        opcodes::{OPCODES, Opcode, opcode},
+    },
+    sample::{Chain, address, dynamic, genesis, key, sign, transfer},
+    witness::SegmentInput,
+};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+use protocol::{SignedTransaction, genesis::GenesisAccount};
+use revm::{
+    Context, ExecuteEvm, MainBuilder,
+    bytecode::Bytecode,
+    context::{BlockEnv, CfgEnv, TxEnv},
+    database::{CacheDB, EmptyDB},
+    handler::MainnetContext,
+    primitives::hardfork::SpecId,
+    state::AccountInfo,
+};
+use std::collections::BTreeMap;
+
+/// Where the contract is.
+const CONTRACT: Address = Address::repeat_byte(0xc7);
+
+/// One transaction to a contract.
+#[derive(Clone, Debug)]
+pub(super) struct Case {
+    pub(super) code: Vec<u8>,
+    pub(super) input: Vec<u8>,
+    pub(super) gas: u64,
+    pub(super) value: u64,
+    pub(super) storage: BTreeMap<U256, U256>,
+}
+
+impl Case {
+    pub(super) fn of(code: &[u8]) -> Self {
+        Self {
+            code: code.to_vec(),
+            input: vec![],
+            gas: 100_000,
+            value: 3,
+            storage: BTreeMap::new(),
+        }
+    }
+
+    fn account(&self) -> GenesisAccount {
+        GenesisAccount {
+            nonce: 1,
+            balance: U256::from(1000),
+            code: self.code.clone().into(),
+            storage: self.storage.clone().into_iter().collect(),
+        }
+    }
+
+    fn genesis(&self) -> protocol::Genesis {
+        let mut genesis = genesis(30_000_000, 1_000_000_000, 2, 3);
+        genesis.accounts.insert(CONTRACT, self.account());
+        genesis
+    }
+
+    fn transaction(&self, nonce: u64, to: Address) -> SignedTransaction {
+        let mut t = transfer(nonce, to, U256::from(self.value), dynamic());
+        t.gas_limit = self.gas;
+        t.input = Bytes::from(self.input.clone());
+        sign(t, &key(0))
+    }
+
+    pub(super) fn input(&self) -> SegmentInput {
+        Chain::of(self.genesis()).open_batch(vec![self.transaction(0, CONTRACT)])
+    }
+
+    /// Balances of sender, contract and coinbase, and the contract's slots, by `revm`; whether it succeeds.
+    fn oracle(&self, input: &SegmentInput) -> (bool, [U256; 3], BTreeMap<U256, U256>) {
+        let mut db = CacheDB::new(EmptyDB::default());
+        let genesis = self.genesis().complete().unwrap();
+        for (address, account) in &genesis.accounts {
+            let code = Bytecode::new_raw(account.code.clone());
+            let info = AccountInfo {
+                balance: account.balance,
+                nonce: account.nonce,
+                code_hash: code.hash_slow(),
+                code: Some(code),
+                ..AccountInfo::default()
+            };
+            db.insert_account_info(*address, info);
+            for (slot, word) in &account.storage {
+                db.insert_account_storage(*address, *slot, *word).unwrap();
+            }
+        }
+        let block = protocol::Payload::decode(&input.payload).unwrap();
+        let block = &block.blocks[0];
+        let t = &block.transactions[0].transaction;
+        let mut config = CfgEnv::new_with_spec(SpecId::OSAKA).with_chain_id(1337);
+        config.tx_chain_id_check = true;
+        let env = BlockEnv {
+            number: U256::from(block.number),
+            beneficiary: block.coinbase,
+            timestamp: U256::from(block.timestamp),
+            gas_limit: block.gas_limit,
+            basefee: block.base_fee,
+            difficulty: U256::ZERO,
+            prevrandao: Some(block.prev_randao),
+            ..BlockEnv::default()
+        };
+        let context: MainnetContext<_> = Context::new(db, SpecId::OSAKA);
+        let mut evm = context.with_cfg(config).with_block(env).build_mainnet();
+        let sender = address(&key(0));
+        let outcome = evm
+            .transact(TxEnv {
+                tx_type: 2,
+                caller: sender,
+                gas_limit: t.gas_limit,
+                gas_price: t.max_fee_per_gas(),
+                kind: TxKind::Call(CONTRACT),
+                value: t.value,
+                data: t.input.clone(),
+                nonce: 0,
+                chain_id: Some(1337),
+                gas_priority_fee: Some(t.max_priority_fee_per_gas()),
+                ..TxEnv::default()
+            })
+            .unwrap();
+        let balances = [sender, CONTRACT, block.coinbase].map(|a| outcome.state[&a].info.balance);
+        let slots = outcome.state[&CONTRACT].storage.iter();
+        let slots = slots.map(|(s, w)| (*s, w.present_value)).collect();
+        (outcome.result.is_success(), balances, slots)
+    }
+
+    /// Compares the machine's run with `revm`'s.
+    #[track_caller]
+    pub(super) fn agrees(&self) -> Result<bool, ExecutionError> {
+        let input = self.input();
+        let measured = MainMachine::get().measure(&input)?;
+        let (success, balances, slots) = self.oracle(&input);
+        let after = &measured.next;
+        let accounts = [address(&key(0)), CONTRACT, input_coinbase(&input)];
+        let ours = accounts.map(|a| after.accounts.get(&a).map_or(U256::ZERO, |a| a.balance));
+        assert_eq!(ours, balances, "{self:?}");
+        for (slot, word) in slots {
+            let ours = after.storage.get(&(CONTRACT, slot)).copied();
+            assert_eq!(ours.unwrap_or_default(), word, "slot {slot} of {self:?}");
+        }
+        Ok(success)
+    }
+}
+
+/// One batch of all cases, each one with a contract of its own; equal codes share it.
+fn batch(cases: &[Case]) -> SegmentInput {
+    let mut genesis = genesis(30_000_000, 1_000_000_000, 2, 3);
+    let mut contracts: Vec<&Case> = vec![];
+    let mut transactions = vec![];
+    for (nonce, case) in (0..).zip(cases) {
+        let same = |c: &&Case| (&c.code, &c.storage) == (&case.code, &case.storage);
+        let at = contracts.iter().position(same).unwrap_or(contracts.len());
+        let to = Address::from_word(U256::from(0xc0de_0000u64 + at as u64).into());
+        if at == contracts.len() {
+            contracts.push(case);
+            genesis.accounts.insert(to, case.account());
+        }
+        transactions.push(case.transaction(nonce, to));
+    }
+    Chain::of(genesis).open_batch(transactions)
+}
+
+/// Gas of a transaction with nothing in it.
+const INTRINSIC: u64 = 21_000;
+
+/// Opcodes that have microcode.
+fn opcodes() -> impl Iterator<Item = &'static Opcode> {
+    let program = &MainMachine::get().program;
+    let known = |o: &&Opcode| program.index(OPCODES_AT + u64::from(o.byte)).is_some();
+    OPCODES.iter().filter(known)
+}
+
+/// Everything that the opcodes do when nothing goes wrong.
+fn plain_cases() -> Vec<Case> {
+    let words = [0u64, 1, 3, 300].map(U256::from);
+    let all: Vec<U256> = words
+        .into_iter()
+        .chain([U256::from(0x85), U256::MAX])
+        .collect();
+    let mut operations = vec![];
+    for o in opcodes().filter(|o| (o.pops, o.pushes) == (2, 1)) {
+        for a in &all {
+            for b in &all {
+                operations.extend(binary(o.byte, *a, *b));
+                operations.push(0x50);
+            }
+        }
+    }
+    for o in opcodes().filter(|o| (o.pops, o.pushes) == (1, 1)) {
+        for a in &all {
+            operations.extend(push(*a));
+            operations.extend([o.byte, 0x50]);
+        }
+    }
+    for o in opcodes().filter(|o| (o.pops, o.pushes) == (3, 1)) {
+        for n in [0, 1, 3, 7] {
+            for (a, b) in [(2, 1), (8, 9), (5, 0)] {
+                for word in [n, b, a].map(U256::from) {
+                    operations.extend(push(word));
+                }
+                operations.extend([o.byte, 0x50]);
+            }
+        }
+    }
+    let mut stack = vec![];
+    for o in opcodes().filter(|o| o.byte < 0x60 && (o.pops, o.pushes) == (0, 1)) {
+        stack.push(o.byte);
+    }
+    for n in 0..=32u8 {
+        stack.push(0x5f + n);
+        stack.extend((0..n).map(|i| 0x5b ^ i));
+    }
+    stack.extend(0x80..=0x9f);
+    // JUMPDEST, PUSH0 JUMPI not taken, JUMPI taken over an INVALID, JUMP over another.
+    let jumps = [
+        0x5b, 0x5f, 0x5f, 0x57, 0x60, 1, 0x60, 10, 0x57, 0xfe, 0x5b, 0x60, 15, 0x56, 0xfe, 0x5b,
+        0x00,
+    ];
+    let mut long = Case::of(&jumps);
+    long.input = vec![1; 300];
+    let jumps = Case::of(&jumps);
+    vec![
+        Case {
+            gas: 1_000_000,
+            ..Case::of(&operations)
+        },
+        Case::of(&stack),
+        jumps.clone(),
+        jumps,
+        long,
+    ]
+}
+
+/// Each opcode with too little gas, too few words, too many; each byte that is no opcode; each sort of bad jump.
+fn failing_cases() -> Vec<Case> {
+    let mut cases = vec![];
+    for o in OPCODES {
+        let pushes = |n: u64| [0x60, 0].repeat(n as usize);
+        if o.gas > 0 {
+            let mut case = Case::of(&[pushes(o.pops), vec![o.byte]].concat());
+            case.gas = INTRINSIC + 3 * o.pops + o.gas - 1;
+            cases.push(case);
+        }
+        if o.pops > 0 {
+            let code = [vec![0x5f; o.pops as usize - 1], vec![o.byte]].concat();
+            cases.push(Case::of(&code));
+        }
+        if o.pushes > o.pops {
+            let code = [vec![0x5f; 1024], vec![o.byte]].concat();
+            cases.push(Case::of(&code));
+        }
+    }
+    for byte in (0..=u8::MAX).filter(|b| opcode(*b).is_none()).chain([0xfe]) {
+        cases.push(Case::of(&[0x5f, byte]));
+    }
+    // Past the end, to another byte, to a greater byte, to data; by JUMP and by JUMPI.
+    for to in [6, 0, 2, 200, 255] {
+        cases.push(Case::of(&[0x60, to, 0x56, 0x60, 0x5b, 0x00]));
+        cases.push(Case::of(&[0x60, 1, 0x60, to, 0x57, 0x60, 0x5b, 0x00]));
+    }
+    for to in [4u8, 3] {
+        cases.push(Case::of(&[0x60, to, 0x56, 0x60, 0x5b, 0x00]));
+        cases.push(Case::of(&[0x60, 1, 0x60, to + 2, 0x57, 0x60, 0x5b, 0x00]));
+    }
+    // A JUMPDEST that is jumped to without gas for it.
+    let mut landing = Case::of(&[0x60, 3, 0x56, 0x5b]);
+    landing.gas = INTRINSIC + 11;
+    cases.push(landing);
+    cases
+}
+
+/// Inputs in which every instruction of the EVM runs: what succeeds, and what fails, which is more.
+pub(super) fn inputs() -> Vec<(String, SegmentInput)> {
+    vec![("contracts".into(), batch(&plain_cases()))]
+}
+
+/// See [`inputs`].
+pub(super) fn failing_inputs() -> Vec<(String, SegmentInput)> {
+    let cases = failing_cases();
+    let batches = cases.chunks(10).enumerate();
+    batches
+        .map(|(i, cases)| (format!("failures {i}"), batch(cases)))
+        .collect()
+}
+
+fn input_coinbase(input: &SegmentInput) -> Address {
+    protocol::Payload::decode(&input.payload).unwrap().blocks[0].coinbase
+}
+
+/// PUSH of a word without leading zero bytes.
+pub(super) fn push(word: U256) -> Vec<u8> {
+    let bytes = word.to_be_bytes_trimmed_vec();
+    let mut code = vec![0x5f + bytes.len() as u8];
+    code.extend(bytes);
+    code
+}
+
+/// A program that halts unless its operation gives what it should: two words, the opcode, its result.
+fn binary(opcode: u8, a: U256, b: U256) -> Vec<u8> {
+    let mut code = push(b);
+    code.extend(push(a));
+    code.push(opcode);
+    code
+}
+
+// POSITIVE
+
+#[test]
+fn what_succeeds_and_what_fails_agrees_with_revm() {
+    for case in plain_cases() {
+        assert_eq!(case.agrees(), Ok(true), "{case:?}");
+    }
+    for case in failing_cases() {
+        assert_eq!(case.agrees(), Ok(false), "{case:?}");
+    }
+}
+
+#[test]
+fn nothing_and_stop() {
+    for code in [&[0x00][..], &[0x5f], &[0x60], &[0x7f, 1, 2]] {
+        assert_eq!(Case::of(code).agrees(), Ok(true), "{code:?}");
+    }
+}
+
+/// Words at the edges.
+fn edges() -> Vec<U256> {
+    let one = U256::from(1);
+    vec![
+        U256::ZERO,
+        one,
+        U256::from(2),
+        U256::from(255),
+        U256::from(256),
+        one << 128,
+        (one << 128) - one,
+        one << 255,
+        U256::MAX - one,
+        U256::MAX,
+    ]
+}
+
+#[test]
+fn unary_and_ternary_operations_at_the_edges() {
+    let observe = [0x80, 0x60, 0, 0x1c, 0x60, 0xff, 0x16];
+    for o in opcodes().filter(|o| o.pushes == 1 && matches!(o.pops, 1 | 3)) {
+        for a in edges() {
+            let others = if o.pops == 1 { vec![a] } else { edges() };
+            for b in others {
+                let mut code = vec![];
+                for n in [U256::from(7), b, U256::MAX - U256::from(5)] {
+                    if o.pops == 3 {
+                        code.extend(push(n));
+                        code.extend(push(b));
+                    }
+                    code.extend(push(a));
+                    code.push(o.byte);
+                    for shift in [0u8, 8, 64, 128, 248] {
+                        code.extend(observe);
+                        let at = code.len() - 5;
+                        code[at] = shift;
+                        let to = code.len() as u8 + 4;
+                        code.extend([0x60, to, 0x57, 0x5a, 0x5b, 0x50]);
+                        code.truncate(code.len());
+                    }
+                }
+                let case = Case::of(&code);
+                case.agrees().unwrap_or_else(|e| panic!("{}: {e}", o.name));
+            }
+        }
+    }
+}
+
+#[test]
+fn binary_operations_at_the_edges() {
+    // The result decides where a jump goes, and with it the gas used.
+    for opcode in opcodes().filter(|o| (o.pops, o.pushes) == (2, 1)) {
+        let opcode = opcode.byte;
+        for a in edges() {
+            for b in edges() {
+                // The result, looked at byte by byte: JUMPI over a POP costs differently.
+                let mut code = binary(opcode, a, b);
+                for shift in [0u8, 8, 64, 127, 128, 200, 248] {
+                    code.extend([0x80, 0x60, shift, 0x1c, 0x60, 0xff, 0x16]);
+                    let to = code.len() as u8 + 4;
+                    code.extend([0x60, to, 0x57, 0x5a, 0x5b, 0x50]);
+                }
+                let case = Case::of(&code);
+                let success = case.agrees().unwrap_or_else(|e| panic!("{opcode:x}: {e}"));
+                let _ = success;
+            }
+        }
+    }
+}
+
+/// Fills the table of a case and checks it.
+#[track_caller]
+pub(super) fn holds(case: &Case) {
+    let machine = MainMachine::get();
+    let filled = machine.fill(&case.input()).unwrap();
+    crate::testing::assert_holds(&machine.machine, &filled.table);
+}
+
+#[test]
+fn a_loop_holds() {
+    // PUSH1 5, JUMPDEST, PUSH1 1, SWAP1, SUB, DUP1, PUSH1 2, JUMPI, PUSH32, NOT, GAS, PC, ISZERO, EQ, LT, CALLER, POP.
+    let mut code = vec![
+        0x60, 5, 0x5b, 0x60, 1, 0x90, 0x03, 0x80, 0x60, 2, 0x57, 0x7f,
+    ];
+    code.extend([0xab; 32]);
+    code.extend([0x19, 0x5a, 0x58, 0x15, 0x14, 0x10, 0x33, 0x50]);
+    let case = Case::of(&code);
+    assert_eq!(case.agrees(), Ok(true));
+    holds(&case);
+}
