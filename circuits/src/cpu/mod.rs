@@ -2,62 +2,76 @@
 //!
 //! | kind | rows | does |
 //! |---|---|---|
-//! | `cpu.word` | 1 | begins and ends one scratch word; the first one is the start row |
+//! | `cpu.word` | 1 | begins and ends one word that begins as 0; the first one is the start row |
 //! | `cpu.op` | 2 | executes one micro-instruction |
 //! | `cpu.record` | 1 | takes and makes the record of an account or slot |
 //!
 //! # `cpu.word`
 //!
-//! One row for each scratch word, in the order of their addresses, before the first instruction: it makes the word's first token,
-//! `(address, 0, 0)` at time 0, and takes its last one, whatever that is. Word 0 begins with the public input: on the start
-//! row `initial` is the instance.
+//! One row for each word that begins as 0: the scratch words and far words that the program uses, in increasing order of their addresses,
+//! before the first instruction. It makes the word's first token, `(address, 0, 0)` at time 0, and takes its last one,
+//! whatever that is. Word 0 begins with the public input: on the start row `initial` is the instance.
 //!
 //! ```text
-//! address = 0 on the start row,  address' = address + 1,  address in the table of scratch addresses
-//! address * initial = 0,         clock' = clock
+//! address = 0 on the start row,  address' = address + 1 + gap, or the first instruction's below the last word
+//! last gap = 0,                  address * initial = 0,         clock' = clock
 //! ```
 //!
-//! The row below the last one is the first instruction, by the same relation: its address is the number of scratch words, and
-//! no smaller address is in the ROM, no greater one in the table. So each word is made exactly once.
+//! Gaps are five looked-up limbs, so addresses strictly increase and each word is made once at most.
 //!
 //! # `cpu.op`
 //!
-//! A row executes an entry of the ROM for `upc`. Its operands are scratch words of the `memory` bus: reading consumes the token
+//! A row executes an entry of the ROM for `upc`. Its operands are words: reading consumes the token
 //! of the word and makes it anew at the current clock, writing consumes the old word and makes the new one. All four
 //! operands are always on; words kept at 0 stand in for what an instruction does not need. One *service message* asks another
-//! chip for a fact (payload bytes, hashes, signatures, arithmetic), writes a word to a byte stream, uses a
-//! record, or begins and ends the chain of state roots. It has the same operands at the same places for all services
-//! ([`crate::buses::place`]); the ROM gives bus and code.
+//! chip for a fact, writes a word to a byte stream, uses a record, or begins and ends the chain of state roots. It has the same operands at
+//! the same places for all services ([`crate::buses::place`]); the ROM gives bus and code.
 //!
 //! ```text
-//! own = copy + cross + join
-//! own d.hi = copy (a.hi + b.hi) + cross a.lo
-//! own d.lo = copy (a.lo + b.lo) + cross b.hi + join (2^128 a.hi + a.lo)
-//! equal (a - b) = 0,  (1 - serve) step = 0
-//! (1 - halt) (upc' - next) = 0,  (1 - halt) (clock' - clock - 4) = 0
+//! d.hi = (1 - own) result.hi + copy_a a.hi + copy_b b.hi + cross a.lo
+//! d.lo = (1 - own) result.lo + copy_a a.lo + copy_b b.lo + cross b.hi + join (2^128 a.hi + a.lo) + one + take old.lo
+//! own (1 - serve) result = 0,  equal (a - b) = 0,  (1 - serve) step = 0
+//! b.lo = stored + (1 - evm) imm,  shown = (1 - evm) c
+//! (1 - halt own) (upc' - next) = (fetch - take) (old.lo + 512 fault),  (1 - fetch + take) fault = 0
+//! (1 - halt) (clock' - clock - 4) = 0
 //! ```
 //!
-//! The ROM's packed fields are read back without doubt, because addresses, bus and code are below 2^13 and control bits
-//! are bits. An instruction has a second entry where the prover may choose the next instruction.
+//! The ROM's packed fields are read back without doubt, because addresses, advance, bus and code are below 2^13 and control bits
+//! are bits. An instruction has several entries where the prover may choose.
+//!
+//! *Instructions of the EVM.* With `evm` C is a register word ([`isa`]), whose low half is taken apart into looked-up limbs:
+//!
+//! ```text
+//! evm c.lo = pc + 2^26 stack + 2^65 gas,  stack = depth + 2^13 frame,  depth + room = 1024 evm
+//! at_a = field_a + stack_a (stack - 17) + data pc,  at_b = field_b + stack_b (stack - 17) + far_b a.lo
+//! at_d = field_d + push (stack - 17) + far_d a.lo,  to_a = at_a + swap (at_b - at_a)
+//! advanced = evm imm + jump (a.lo - pc),            jump a.hi = 0
+//! at_old = at_d + fetch (pc + advance - at_d) + jump (a.lo - pc)
+//! ```
+//!
+//! A and B are on the bus `stack` with `stack_a`, `stack_b`, D with `push`; A is a fact of the bus `push` with `data`, and the old word at D one
+//! of the bus `code` with `fetch`: the opcode that comes next, of the code whose number is in C's high half. Words that are popped
+//! are not made anew. With `swap` A is made at B's address one tick later than otherwise, when B was taken.
 //!
 //! # `cpu.record`
 //!
 //! One access: takes the record at its time, makes it at the time `now` with values 1 to 3 changed, and makes three tokens on the
 //! bus `record` under the stamp `now`: what it was (`Account`, `Slot`, `Mark`), what it becomes (`Update`). Whoever takes
-//! these says with them which record it is and what it becomes. The program takes the three of one stamp and then
+//! these says with them which record it is and what it becomes; for an account also its mark (value 5), for a slot whether the word until now is
+//! the original one from now on (values 6 and 7). The program takes the three of one stamp and then
 //! advances the stamp, so a stamp belongs to one row.
 //!
 //! # What it relies on
 //!
-//! Every half of a scratch word is below 2^128, except for words that the program uses as field elements (`(0, element)`).
-//! The program keeps to that: halves come from `arith`, `keccak`, `ecdsa` and `bytes` facts, which range their
+//! Every half of a word, on a stack or not, is below 2^128, except for words that the program uses as field elements (`(0, element)`).
+//! The program keeps to that: halves come from `arith`, `product`, `logic`, `push`, `keccak`, `ecdsa` and `bytes` facts, which range their
 //! results, from spans of 16 bytes after the first, from immediates, or from records of the state. Of these `tree` ranges nonce and high half of an account; the
-//! others hold by induction from genesis, because whoever makes a record's token has ranged what it writes. `Copy` adds
+//! others hold by induction from genesis, because whoever makes a record's token has ranged what it writes. `CopyA` and `CopyB` together add
 //! halves without a carry; it is used with one summand 0, for field elements, and for small counters.
 //!
 //! # What it does not constrain
 //!
-//! D of an instruction without service and without a result of its own: any two field elements. [`asm::Asm`] uses it for hints,
+//! The result of an instruction without service that is not `own`: any two field elements. [`asm::Asm`] uses it for hints,
 //! which an `arith` fact, a `word` token or another service pins, and for words that nobody reads. A jump hint goes either way. The
 //! last age limb's range makes `now - time - 1 < 2^26`; clock and stamps stay below 2^26 because a table has at most 2^20
 //! rows of which two are an instruction of four ticks.
