@@ -133,23 +133,24 @@ impl Chain {
         }
     }
 
-    /// One block of transactions that are not executed here, so where the batch ends is not known. All accounts, slots and codes of the
-    /// genesis are there.
-    pub(crate) fn open_batch(&self, transactions: Vec<SignedTransaction>) -> SegmentInput {
-        let input = BlockInput {
-            number: self.tip.number + 1,
-            timestamp: self.tip.timestamp + 1,
-            gas_limit: self.tip.gas_limit,
-            base_fee: rules::next_base_fee(
-                self.tip.gas_limit,
-                self.tip.gas_used,
-                self.tip.base_fee,
-            )
-            .unwrap(),
+    /// The block that follows the tip.
+    fn next_block(&self, transactions: Vec<SignedTransaction>) -> BlockInput {
+        let tip = &self.tip;
+        BlockInput {
+            number: tip.number + 1,
+            timestamp: tip.timestamp + 1,
+            gas_limit: tip.gas_limit,
+            base_fee: rules::next_base_fee(tip.gas_limit, tip.gas_used, tip.base_fee).unwrap(),
             coinbase: self.genesis.coinbase,
             prev_randao: B256::repeat_byte(0x5a),
             transactions,
-        };
+        }
+    }
+
+    /// One block of transactions that are not executed here, so where the batch ends is not known. All accounts, slots and codes of the
+    /// genesis are there.
+    pub(crate) fn open_batch(&self, transactions: Vec<SignedTransaction>) -> SegmentInput {
+        let input = self.next_block(transactions);
         let slot = (HISTORY_ADDRESS, history_slot(self.tip.number));
         let mut storage = BTreeMap::from([(slot, U256::ZERO)]);
         for (address, account) in &self.genesis.accounts {
@@ -190,20 +191,7 @@ impl Chain {
         let mut slots: BTreeMap<(Address, U256), U256> = BTreeMap::new();
         let mut inputs = vec![];
         for transactions in blocks {
-            let input = BlockInput {
-                number: self.tip.number + 1,
-                timestamp: self.tip.timestamp + 1,
-                gas_limit: self.tip.gas_limit,
-                base_fee: rules::next_base_fee(
-                    self.tip.gas_limit,
-                    self.tip.gas_used,
-                    self.tip.base_fee,
-                )
-                .unwrap(),
-                coinbase: self.genesis.coinbase,
-                prev_randao: B256::repeat_byte(0x5a),
-                transactions,
-            };
+            let input = self.next_block(transactions);
             let slot = (HISTORY_ADDRESS, history_slot(self.tip.number));
             slots.insert(slot, slots_before.get(&slot).copied().unwrap_or_default());
             self.storage.insert(slot, self.tip.hash().into());

@@ -420,6 +420,11 @@ impl Asm {
     pub fn high(&mut self, d: Var, a: Var) {
         self.own(&[Op::Cross], d, None, a);
     }
+    /// `d = (0, a.lo)`; `d` is its own intermediate.
+    pub(super) fn low(&mut self, d: Var, a: Var) {
+        self.cross(d, a, None);
+        self.high(d, d);
+    }
     /// `d = (a.lo, b.hi)`.
     pub(super) fn cross(&mut self, d: Var, a: Var, b: Option<Var>) {
         let b = b.unwrap_or(self.own.zero);

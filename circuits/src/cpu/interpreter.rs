@@ -9,7 +9,7 @@ use super::{
     columns::{Age, OpCells, RecordCells, WordCells},
     isa::{Entry, FAULTS, FIRST_CLOCK, OPCODES_AT, Op, STACK_BIAS, STAMP_STEP, Service, TICKS},
     memory::{Memory, Registers, Token},
-    opcodes::opcode,
+    opcodes::{JUMPDEST, opcode},
     program::boundary_state,
 };
 use crate::{
@@ -29,9 +29,6 @@ use alloy_primitives::{Address, U256};
 use ff::Field;
 use protocol::{BoundaryState, field, poseidon2};
 use std::cell::OnceCell;
-
-/// The opcode JUMPDEST.
-const JUMPDEST: u64 = 0x5b;
 
 /// Why the program cannot run to its end: the segment cannot be proven.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +88,7 @@ impl<'a> View<'a> {
     pub(super) fn is_destination(&self, registers: Var, to: U256) -> bool {
         let number = self.registers(registers).code;
         let tag = u64::try_from(to).map(|to| self.run.requests.codes.fetch(number, to));
-        matches!(tag, Ok(Ok(JUMPDEST)))
+        matches!(tag, Ok(Ok(tag)) if tag == u64::from(JUMPDEST))
     }
     /// Whether any code was written.
     pub(super) fn has_codes(&self) -> bool {

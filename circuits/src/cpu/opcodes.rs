@@ -2,6 +2,9 @@
 
 use super::{isa::STACK_LIMIT, memory::Registers};
 
+/// JUMPDEST's byte.
+pub(super) const JUMPDEST: u8 = 0x5b;
+
 /// An opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opcode {

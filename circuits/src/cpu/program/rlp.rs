@@ -248,8 +248,7 @@ impl Rlp {
     }
     /// `d =` the value of the span alone.
     fn value(&self, p: &mut Asm, d: Var) {
-        p.cross(self.low, self.span, None);
-        p.high(d, self.low);
+        p.low(d, self.span);
     }
 
     /// `d =` the integer of at most 32 bytes at the offset, which advances.

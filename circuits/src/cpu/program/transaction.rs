@@ -38,8 +38,6 @@ pub(super) struct TransactionVars {
     tokens: Var,
     addresses: Var,
     keys: Var,
-    /// Byte where the calldata ends.
-    pub(super) data_end: Var,
     /// Bytes of calldata.
     pub(super) data_length: Var,
     /// Number of the transaction in the batch, from 1.
@@ -76,7 +74,6 @@ impl TransactionVars {
             tokens: p.var("calldata tokens"),
             addresses: p.var("access list addresses"),
             keys: p.var("access list keys"),
-            data_end: p.var("calldata end"),
             data_length: p.var("calldata length"),
             number: p.var("number of the transaction"),
             intrinsic: p.var("intrinsic gas"),
@@ -93,13 +90,13 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     signature(p, v, x);
     fields(p, v, x);
     rules(p, v, x);
+    receiver(p, v, x);
     let (contract, done) = (p.label(), p.label());
     let to = x.to;
     p.note("a contract, or an account without code");
     p.jump_hint(contract, move |v| {
         v.account(to).is_ok_and(|a| !a.code.is_empty())
     });
-    receiver(p, v, x);
     transfer(p, v, x);
     p.jump(done);
     p.place(contract);
@@ -263,7 +260,6 @@ fn calldata(p: &mut Asm, v: &Vars, x: &TransactionVars, rlp: &Rlp) {
     p.place(empty);
     p.set(x.data_length, 0);
     p.place(done);
-    p.set(x.data_end, x.at);
 }
 
 /// Runs `body` until `at` reaches `end` exactly.
@@ -351,7 +347,7 @@ fn rules(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.add(x.price, x.tip, g.base_fee);
 }
 
-/// The receiver runs no code: it is no precompile and has none.
+/// The receiver is no precompile, whether it has code or not.
 fn receiver(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     let t = v.t[0];
     let (small, done, above) = (p.label(), p.label(), p.label());

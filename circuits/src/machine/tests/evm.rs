@@ -224,6 +224,9 @@ fn plain_cases() -> Vec<Case> {
     ];
     let mut long = Case::of(&jumps);
     long.input = vec![1; 300];
+    // CALLDATASIZE decides whether the code jumps over a GAS.
+    let mut size = Case::of(&[0x36, 0x61, 1, 44, 0x14, 0x60, 9, 0x57, 0x5a, 0x5b, 0x00]);
+    size.input = vec![1; 300];
     let jumps = Case::of(&jumps);
     vec![
         Case {
@@ -234,6 +237,7 @@ fn plain_cases() -> Vec<Case> {
         jumps.clone(),
         jumps,
         long,
+        size,
     ]
 }
 

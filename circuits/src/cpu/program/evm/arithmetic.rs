@@ -100,9 +100,6 @@ fn quotients(f: &mut Family<'_>) {
     for (byte, whole) in [(0x04, true), (0x06, false)] {
         let o = f.opcode(byte);
         f.p.jump_hint(by_zero, move |v| v.stack(r, 2) == U256::ZERO);
-        f.p.hint(quotient, move |v| {
-            v.stack(r, 1).checked_div(v.stack(r, 2)).unwrap_or_default()
-        });
         divide(f, [quotient, product, rest], TOP, SECOND);
         f.push(o, if whole { quotient } else { rest });
     }
@@ -128,13 +125,22 @@ fn quotients(f: &mut Family<'_>) {
     f.p.emit(result);
 }
 
-/// Proves that `a = quotient * b + rest` with `rest < b`; `b` is read, then taken as `b` says.
+/// `quotient, rest = a / b`: proves that `a = quotient * b + rest` with `rest < b`. Both are taken as they say, `b` after it was read.
 pub(super) fn divide(
     f: &mut Family<'_>,
     [quotient, product, rest]: [Var; 3],
     a: Operand,
     b: Operand,
 ) {
+    let r = f.e.registers;
+    f.p.hint(quotient, move |v| {
+        let value = |operand| match operand {
+            Operand::Pop(k) | Operand::Stack(k) => v.stack(r, k.into()),
+            Operand::Word(word) => v.word(word),
+            _ => U256::ZERO,
+        };
+        value(a).checked_div(value(b)).unwrap_or_default()
+    });
     let read = match b {
         Operand::Pop(k) => Operand::Stack(k),
         other => other,

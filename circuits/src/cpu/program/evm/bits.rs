@@ -1,8 +1,8 @@
 //! Bitwise operations and shifts.
 
-use super::{Family, arithmetic::divide, ask};
+use super::{Family, arithmetic::divide, ask, signed};
 use crate::cpu::{
-    asm::{Label, Micro, Next, Operand, Target, Var},
+    asm::{Label, Micro, Operand, Target, Var},
     isa::{Op, Service},
 };
 use alloy_primitives::U256;
@@ -46,30 +46,18 @@ pub(super) fn assemble(f: &mut Family<'_>) {
     let right = f.p.label();
     f.p.place(right);
     power(f, factor, nothing);
-    f.p.hint(quotient, move |v| {
-        v.stack(r, 2) / v.word(factor).max(U256::from(1))
-    });
     divide(f, [quotient, product, rest], Operand::Pop(2), factor.into());
     f.push(o, quotient);
 
     // SAR of a negative word is the complement of SHR of the complement.
     let o = f.opcode(0x1d);
-    let (negative, all) = (f.p.label(), f.p.label());
+    let all = f.p.label();
     let top = f.e.top;
     let compared = |s| ask(s, Operand::Stack(2), top.into(), Target::Unread);
-    let ways = vec![
-        (compared(Service::Less), right),
-        (compared(Service::Sub), negative),
-    ];
-    let ways = ways.into_iter().map(|(m, to)| Micro {
-        next: Next::To(to),
-        ..f.part(m)
+    let [positive, negative] = [Service::Less, Service::Sub].map(compared);
+    f.branch(negative, vec![(positive, right)], move |v| {
+        usize::from(v.stack(r, 2) < signed::top())
     });
-    let ways = ways.collect();
-    f.p.pick(ways, move |v| {
-        usize::from(v.stack(r, 2) >= U256::from(1) << 255)
-    });
-    f.p.place(negative);
     let complement = f.part(ask(
         Service::Sub,
         f.e.ones.into(),
@@ -78,9 +66,6 @@ pub(super) fn assemble(f: &mut Family<'_>) {
     ));
     f.p.emit(complement);
     power(f, factor, all);
-    f.p.hint(quotient, move |v| {
-        v.word(value) / v.word(factor).max(U256::from(1))
-    });
     divide(f, [quotient, product, rest], value.into(), factor.into());
     let back = ask(
         Service::Sub,
@@ -111,7 +96,6 @@ pub(super) fn assemble(f: &mut Family<'_>) {
 
 /// BYTE: `nothing` is where an index above 31 leads to, the index taken.
 fn byte(f: &mut Family<'_>, nothing: Label) {
-    let r = f.e.registers;
     let [factor, quotient, product, rest, index, last, ..] = f.e.t;
     let o = f.opcode(0x1a);
     f.pop(index, 1);
@@ -123,9 +107,6 @@ fn byte(f: &mut Family<'_>, nothing: Label) {
     });
     f.p.scale(rest, rest, 8, 0);
     f.p.power(factor, rest);
-    f.p.hint(quotient, move |v| {
-        v.stack(r, 2) / v.word(factor).max(U256::from(1))
-    });
     divide(f, [quotient, product, rest], Operand::Pop(2), factor.into());
     f.p.hint(rest, move |v| v.word(quotient) >> 8);
     f.p.scale(rest, rest, 256, 0);
@@ -135,7 +116,6 @@ fn byte(f: &mut Family<'_>, nothing: Label) {
 }
 
 fn sign_extend(f: &mut Family<'_>) {
-    let r = f.e.registers;
     let [factor, quotient, product, rest, index, bits, ..] = f.e.t;
     let o = f.opcode(0x0b);
     let (whole, negative) = (f.p.label(), f.p.label());
@@ -148,9 +128,6 @@ fn sign_extend(f: &mut Family<'_>) {
     });
     f.p.scale(bits, index, 8, 8);
     f.p.power(factor, bits);
-    f.p.hint(quotient, move |v| {
-        v.stack(r, 2) / v.word(factor).max(U256::from(1))
-    });
     divide(f, [quotient, product, rest], Operand::Pop(2), factor.into());
     f.p.note("the sign bit");
     f.p.scale(bits, index, 8, 7);
@@ -219,15 +196,9 @@ fn leading_zeros(f: &mut Family<'_>) {
 /// Takes the shift off the stack: `factor = 2^shift`, or on to `nothing` if that is above 255.
 fn power(f: &mut Family<'_>, factor: Var, nothing: Label) {
     let (r, top) = (f.e.registers, Operand::Pop(1));
-    let small = f.part(ask(
-        Service::Power,
-        top,
-        Operand::Zero,
-        Target::Word(factor),
-    ));
-    let mut large = f.part(ask(Service::Less, f.e.byte.into(), top, Target::Unread));
-    large.next = Next::To(nothing);
-    f.p.pick(vec![small, large], move |v| {
+    let small = ask(Service::Power, top, Operand::Zero, Target::Word(factor));
+    let large = ask(Service::Less, f.e.byte.into(), top, Target::Unread);
+    f.branch(small, vec![(large, nothing)], move |v| {
         usize::from(v.stack(r, 1) > U256::from(255))
     });
 }

@@ -3,6 +3,7 @@
 use super::EvmVars;
 use crate::{
     Fr,
+    code::ZERO_WORDS,
     cpu::{
         asm::{Asm, Micro, Operand, Target, Var},
         interpreter::View,
@@ -14,8 +15,6 @@ use alloy_primitives::U256;
 use ff::Field;
 use protocol::hash::Tag;
 
-/// Words of zeros behind a code: PUSH32 in its last byte has all its data there, and STOP follows.
-const FILL: u64 = 2;
 /// Codes of a segment are fewer than this.
 const MOST: u64 = 1 << 20;
 
@@ -84,7 +83,7 @@ pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
     p.less(Some(t), 32);
     p.high(rate, rate);
     p.equal(Some(rate), hash);
-    for _ in 0..FILL {
+    for _ in 0..ZERO_WORDS {
         p.code_word_zero(number, at);
     }
     p.note("the list of codes");

@@ -4,12 +4,9 @@ use super::{Family, ask};
 use crate::cpu::{
     asm::{Micro, Next, Operand, Target},
     isa::{LANDINGS_AT, Op, Service},
-    opcodes::{Opcode, opcode},
+    opcodes::{JUMPDEST, Opcode, opcode},
 };
 use alloy_primitives::U256;
-
-/// JUMPDEST's byte.
-pub(super) const JUMPDEST: u8 = 0x5b;
 
 pub(super) fn assemble(f: &mut Family<'_>) {
     let r = f.e.registers;
@@ -18,19 +15,18 @@ pub(super) fn assemble(f: &mut Family<'_>) {
 
     let o = f.opcode(0x57);
     let stay = f.p.label();
-    let mut zero = f.part(Micro {
+    let zero = Micro {
         ops: vec![Op::Own, Op::Equal],
         a: Operand::Pop(2),
         ..Micro::default()
-    });
-    zero.next = Next::To(stay);
-    let more = f.part(ask(
+    };
+    let more = ask(
         Service::Less,
         Operand::Zero,
         Operand::Pop(2),
         Target::Unread,
-    ));
-    f.p.pick(vec![more, zero], move |v| {
+    );
+    f.branch(more, vec![(zero, stay)], move |v| {
         usize::from(v.stack(r, 2) == U256::ZERO)
     });
     jump(f, o);

@@ -14,7 +14,7 @@ pub(super) fn assemble(f: &mut Family<'_>, v: &Vars, x: &TransactionVars) {
         (0x32, x.sender),
         (0x33, x.sender),
         (0x34, x.value),
-        (0x36, e.calldata_size),
+        (0x36, x.data_length),
         (0x38, e.code_size),
         (0x3a, x.price),
         (0x41, s.coinbase),
@@ -54,8 +54,7 @@ pub(super) fn assemble(f: &mut Family<'_>, v: &Vars, x: &TransactionVars) {
     f.push(o, gas);
 
     let o = f.opcode(0x58);
-    f.p.pair(low, Some(r), 0);
-    f.p.high(low, low);
+    f.p.low(low, r);
     f.p.hint(t, move |v| v.word(low) >> DEPTH_AT);
     f.p.scale(pc, t, 1 << DEPTH_AT, 0);
     f.p.sub(Some(pc), Some(low), pc);

@@ -6,7 +6,7 @@ use crate::{
     cpu::{
         asm::{Asm, Label, Micro, Next, Target},
         isa::{DEPTH_AT, FAULTS, FRAME_AT, GAS_AT, LANDINGS_AT, OPCODES_AT, Op, STACK_LIMIT},
-        opcodes::{OPCODES, Opcode},
+        opcodes::{JUMPDEST, OPCODES, Opcode},
     },
 };
 use alloy_primitives::U256;
@@ -28,7 +28,7 @@ pub(super) fn assemble(f: &mut Family<'_>) {
     f.p.note("opcodes that cannot begin");
     for o in OPCODES {
         fault(f, o, OPCODES_AT, reasons);
-        if o.byte == super::control::JUMPDEST {
+        if o.byte == JUMPDEST {
             fault(f, o, LANDINGS_AT, reasons);
         }
     }
@@ -80,18 +80,14 @@ fn proofs(f: &mut Family<'_>, reasons: Reasons) {
     let (r, halt) = (f.e.registers, f.ends.halt);
     let [limit, low, rest, t, ..] = f.e.t;
     let p = &mut *f.p;
-    let lower_half = |p: &mut Asm| {
-        p.pair(low, Some(r), 0);
-        p.high(low, low);
-    };
     p.place(reasons.gas);
     p.note("too little gas");
-    lower_half(p);
+    p.low(low, r);
     p.less(Some(low), limit);
     p.jump(halt);
 
     let depth = |p: &mut Asm| {
-        lower_half(p);
+        p.low(low, r);
         p.hint(rest, move |v| v.word(low) >> FRAME_AT);
         p.scale(t, rest, 1 << FRAME_AT, 0);
         p.sub(Some(t), Some(low), t);
@@ -113,7 +109,7 @@ fn proofs(f: &mut Family<'_>, reasons: Reasons) {
 fn bad_jump(f: &mut Family<'_>) {
     let [to, tag, byte, ..] = f.e.t;
     let (size, halt) = (f.e.code_size, f.ends.halt);
-    let jumpdest = u64::from(super::control::JUMPDEST);
+    let jumpdest = u64::from(JUMPDEST);
     f.p.place(f.ends.outside);
     f.p.note("a jump past the end");
     f.p.sub(None, Some(to), size);

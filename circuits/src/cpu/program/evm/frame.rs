@@ -137,8 +137,7 @@ fn end(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) {
 /// `d =` the gas in the registers.
 pub(super) fn gas_left(p: &mut Asm, e: &EvmVars, d: Var, t: Var) {
     let low = e.t[0];
-    p.pair(low, Some(e.registers), 0);
-    p.high(low, low);
+    p.low(low, e.registers);
     p.hint(d, move |v| v.word(low) >> GAS_AT);
     p.scale(t, d, 1 << 64, 0);
     p.add(t, t, t);

@@ -40,8 +40,6 @@ pub(in crate::cpu) struct EvmVars {
     code_size: Var,
     /// Whose code runs.
     address: Var,
-    /// Bytes of calldata.
-    calldata_size: Var,
     /// 1.
     one: Var,
     /// 2^256 - 1.
@@ -61,7 +59,6 @@ impl EvmVars {
             codes: p.var("codes"),
             code_size: p.var("code size"),
             address: p.var("address"),
-            calldata_size: p.var("calldata size"),
             one: p.var("one"),
             ones: p.var("2^256 - 1"),
             byte: p.var("255"),

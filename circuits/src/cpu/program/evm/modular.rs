@@ -16,10 +16,6 @@ pub(super) fn assemble(f: &mut Family<'_>) {
     let o = f.opcode(0x08);
     f.p.jump_hint(by_zero, move |v| v.stack(r, 3) == U256::ZERO);
     for (k, rest) in [(1, a), (2, b)] {
-        f.p.hint(quotient, move |v| {
-            let a = v.stack(r, u64::from(k));
-            a.checked_div(v.stack(r, 3)).unwrap_or_default()
-        });
         divide(f, [quotient, product, rest], Operand::Pop(k), MODULUS);
     }
     f.p.note("the sum of the remainders, less the modulus if it reaches that");

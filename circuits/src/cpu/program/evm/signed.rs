@@ -13,7 +13,7 @@ use crate::cpu::{
 use alloy_primitives::U256;
 
 /// 2^255.
-fn top() -> U256 {
+pub(super) fn top() -> U256 {
     U256::from(1) << 255
 }
 
@@ -75,9 +75,6 @@ pub(super) fn quotients(f: &mut Family<'_>, by_zero: Label) {
         f.p.jump_hint(by_zero, move |v| v.stack(r, 2) == U256::ZERO);
         size(f, a, sign_a, 1);
         size(f, b, sign_b, 2);
-        f.p.hint(quotient, move |v| {
-            v.word(a).checked_div(v.word(b)).unwrap_or_default()
-        });
         divide(f, [quotient, product, rest], a.into(), b.into());
         let negative = f.p.label();
         let result = if whole { quotient } else { rest };
