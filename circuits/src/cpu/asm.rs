@@ -159,8 +159,8 @@ pub(super) enum Operand {
     Pop(u16),
     /// A: the data of the PUSH of so many bytes at the program counter.
     Data(u16),
-    /// B: the word whose address A is.
-    Far,
+    /// B: the word so many bytes behind the address that A is.
+    Far(u16),
 }
 
 impl From<Var> for Operand {
@@ -177,8 +177,8 @@ pub(super) enum Target {
     Unread,
     /// A scratch word.
     Word(Var),
-    /// The word whose address A is.
-    Far,
+    /// The word so many bytes behind the address that A is.
+    Far(u16),
     /// A new word of the stack, after so many were taken off.
     Push(u16),
 }
@@ -232,6 +232,43 @@ struct Draft {
     address: Option<u64>,
     entries: Vec<Micro>,
     choice: Option<Choice>,
+}
+
+/// Instructions that are called from several places. The calls stand before its end.
+#[derive(Clone, Debug)]
+pub(super) struct Routine {
+    begin: Label,
+    /// Where it was called from.
+    caller: Var,
+    calls: Vec<Label>,
+}
+
+impl Routine {
+    /// A routine that keeps its caller's number in `caller`; routines of which one calls the other need different words.
+    pub(super) fn declare(p: &mut Asm, caller: Var) -> Self {
+        Self {
+            begin: p.label(),
+            caller,
+            calls: vec![],
+        }
+    }
+    /// Calls it.
+    pub(super) fn call(&mut self, p: &mut Asm) {
+        let back = p.label();
+        p.set(self.caller, self.calls.len() as u64);
+        p.jump(self.begin);
+        p.place(back);
+        self.calls.push(back);
+    }
+    /// Its instructions begin here.
+    pub(super) fn begin(&self, p: &mut Asm) {
+        p.place(self.begin);
+    }
+    /// It ends here and goes on where it was called from; `d` becomes 0.
+    pub(super) fn end(&self, p: &mut Asm, d: Option<Var>) {
+        let calls: Vec<_> = (0..).zip(self.calls.iter().copied()).collect();
+        p.switch(self.caller, &calls, d);
+    }
 }
 
 /// Collects instructions; jumps are resolved at the end.
@@ -513,6 +550,27 @@ impl Asm {
         self.unbound(t, Choice::Word(Arc::new(f)));
         self.add(d, t, 0);
     }
+    /// The word so many bytes behind the address in `at` becomes `b`.
+    pub(super) fn write_far(&mut self, at: Var, bytes: u16, b: impl Into<Source>) {
+        let m = Micro {
+            ops: vec![Op::Own, Op::CopyB],
+            a: Operand::Word(at),
+            d: Target::Far(bytes),
+            ..Micro::default()
+        };
+        let m = self.with(m, b.into());
+        self.emit(m);
+    }
+    /// `d =` the word so many bytes behind the address in `at`.
+    pub(super) fn read_far(&mut self, d: Var, at: Var, bytes: u16) {
+        self.emit(Micro {
+            ops: vec![Op::Own, Op::CopyB],
+            a: Operand::Word(at),
+            b: Operand::Far(bytes),
+            d: Target::Word(d),
+            ..Micro::default()
+        });
+    }
     /// `d =` any two field elements.
     fn unbound(&mut self, d: Var, choice: Choice) {
         let m = Micro {
@@ -611,6 +669,11 @@ impl Asm {
         } = self.own;
         self.group(t, at);
         self.linear(d, d, Some(group), t);
+    }
+    /// `d = (0, a.lo * 2^64)`, for `a` below 2^64.
+    pub(super) fn times_2_64(&mut self, d: Var, a: Var) {
+        let group = self.own.group;
+        self.linear(d, a, Some(group), 0);
     }
     /// `d =` the next four groups as a word.
     pub fn payload_word(&mut self, d: Var, at: Var) {
@@ -861,14 +924,14 @@ impl Micro {
             Operand::Stack(k) => (from_top(k), vec![stack]),
             Operand::Pop(k) => (from_top(k), vec![stack, pop]),
             Operand::Data(n) => (n, vec![Op::Data]),
-            Operand::Far => (0, vec![Op::FarB]),
+            Operand::Far(bytes) => (bytes, vec![Op::FarB]),
         };
         let (a, of_a) = read(self.a, Op::StackA, Op::PopA);
         let (b, of_b) = read(self.b, Op::StackB, Op::PopB);
         let (d, of_d) = match self.d {
             Target::Unread => (own.unread.0, vec![]),
             Target::Word(v) => (v.0, vec![]),
-            Target::Far => (0, vec![Op::FarD]),
+            Target::Far(bytes) => (bytes, vec![Op::FarD]),
             Target::Push(taken) => (from_top(taken), vec![Op::Push]),
         };
         ops.extend([of_a, of_b, of_d].concat());
@@ -896,7 +959,7 @@ impl Micro {
         }
         let kept = [own.public, own.zero];
         assert!(
-            matches!(self.d, Target::Far | Target::Push(_)) || kept.iter().all(|v| v.0 != d),
+            matches!(self.d, Target::Far(_) | Target::Push(_)) || kept.iter().all(|v| v.0 != d),
             "an instruction writes the public input or the word that is 0"
         );
         let distinct: BTreeSet<Op> = ops.into_iter().collect();

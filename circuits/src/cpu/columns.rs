@@ -239,10 +239,12 @@ impl OpCells {
 pub struct InitialCells {
     /// Address of the word.
     pub address: Cell,
-    /// The first instruction's clock.
+    /// [`super::isa::FIRST_CLOCK`] for a scratch word, [`super::isa::TICKS`] more for a far one.
     pub clock: Cell,
-    /// How many addresses are left out before the next word's.
+    /// How many far words are left out before the next one.
     pub gap: Vec<Cell>,
+    /// 1 if the first far word is below.
+    pub far_begins: Cell,
     /// 1 if the first instruction is below.
     pub last_word: Cell,
     /// What the word begins with.
@@ -260,6 +262,7 @@ impl InitialCells {
             address: k.cell_at("address", address),
             clock: k.cell_at("clock", clock),
             gap: k.lookups("gap", 0, range, GAP_LIMBS),
+            far_begins: k.bit("far begins", 0),
             last_word: k.bit("last word", 0),
             initial: WordCells::declare(k, "initial", 0),
             last: WordCells::declare(k, "last", 0),

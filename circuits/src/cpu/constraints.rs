@@ -2,7 +2,7 @@
 
 use super::{
     columns::{InitialCells, OpCells, RecordCells},
-    isa::{FAULTS, FIRST_CLOCK, Op, STACK_BIAS, STACK_LIMIT, STAMP_STEP, Service, TICKS},
+    isa::{FAR_AT, FAULTS, FIRST_CLOCK, Op, STACK_BIAS, STACK_LIMIT, STAMP_STEP, Service, TICKS},
 };
 use crate::{
     Fr,
@@ -10,6 +10,7 @@ use crate::{
     framework::{Bus, Cell, Expr, KindId, MachineBuilder, State, TableId, pow2},
     limbs::compose,
 };
+use ff::Field;
 
 /// A token of the word at `address`.
 fn word(
@@ -54,14 +55,27 @@ pub(super) fn define_words(
     );
     k.constrain("initial.hi is 0 but for word 0", c.address * c.initial.hi);
     k.constrain("initial.lo is 0 but for word 0", c.address * c.initial.lo);
-    let (next, gap) = (c.address + 1, compose(&c.gap));
+    let ticks = Fr::from(TICKS).invert().unwrap_or(Fr::ZERO);
+    let far = (c.clock - FIRST_CLOCK) * ticks;
+    let (next, gap) = (far.clone() * 31 + c.address + 1, compose(&c.gap));
     k.equal(
         "next word, or the first instruction",
         c.address.shift(1),
-        c.last_word * (Expr::from(first) - &next) + next + &gap,
+        c.last_word * (Expr::from(first) - &next)
+            + c.far_begins * (Expr::from(FAR_AT) - &next)
+            + next
+            + gap.clone() * 32,
     );
-    k.constrain("no gap before the first instruction", c.last_word * gap);
-    k.equal("the clock rests", c.clock.shift(1), c.clock);
+    k.constrain(
+        "a gap only between far words",
+        (far.clone().not() + c.last_word) * gap,
+    );
+    k.constrain("far words begin once", c.far_begins * far);
+    k.equal(
+        "the clock says whether words are far",
+        c.clock.shift(1),
+        c.far_begins * TICKS + c.clock,
+    );
     let leave =
         states.words.expr() + c.last_word * (states.running.element() - states.words.element());
     let id = k

@@ -7,7 +7,9 @@ use super::{
     CpuChip,
     asm::{Choice, Program, Var, address_of},
     columns::{Age, OpCells, RecordCells, WordCells},
-    isa::{Entry, FAULTS, FIRST_CLOCK, OPCODES_AT, Op, STACK_BIAS, STAMP_STEP, Service, TICKS},
+    isa::{
+        Entry, FAR_AT, FAULTS, FIRST_CLOCK, OPCODES_AT, Op, STACK_BIAS, STAMP_STEP, Service, TICKS,
+    },
     memory::{Memory, Registers, Token},
     opcodes::{JUMPDEST, opcode},
     program::boundary_state,
@@ -268,7 +270,7 @@ pub fn run<'m>(
         memory: Memory::new(program.names.len()),
         records: Records::new(input),
         requests: Requests::new(input.payload.clone()),
-        clock: FIRST_CLOCK,
+        clock: FIRST_CLOCK + TICKS,
         closed: OnceCell::new(),
         recovered: None,
         open: None,
@@ -324,9 +326,13 @@ pub fn run<'m>(
     for (i, (address, token)) in words.iter().enumerate() {
         let mut row = trace.push(chip.word);
         let following = words.get(i + 1).map(|w| w.0);
-        let gap = following.map_or(0, |n| n - address - 1);
+        let far = *address >= FAR_AT;
+        let gap = following
+            .filter(|_| far)
+            .map_or(0, |n| (n - address) / 32 - 1);
         row.set(c.address, *address)
-            .set(c.clock, FIRST_CLOCK)
+            .set(c.clock, FIRST_CLOCK + TICKS * u64::from(far))
+            .set(c.far_begins, u64::from(following == Some(FAR_AT)))
             .set_all(&c.gap, split(U256::from(gap), c.gap.len()))
             .set(c.last_word, u64::from(following.is_none()))
             .set(c.time, token.time);

@@ -35,7 +35,8 @@ use ff::Field;
 /// Clock ticks per micro-instruction: one for each operand.
 pub const TICKS: u64 = 4;
 
-/// Clock of the first instruction's first operand; scratch words begin at time 0.
+/// What the clock shows while words begin, at time 0: this among the scratch words, [`TICKS`] more among the far ones. The first
+/// instruction's first operand is at the latter.
 pub const FIRST_CLOCK: u64 = 1;
 
 /// Between two stamps, see [`Service::Update`]. Stamps are 1 modulo this.
@@ -57,8 +58,13 @@ pub const STACK_LIMIT: u64 = 1024;
 /// The address field of the word at the top of a stack is one less than this: addresses are relative to the word below the
 /// 17 topmost ones, which is as deep as an opcode looks.
 pub const STACK_BIAS: u64 = 17;
-/// Addresses of memory words begin here, at the words of frame 0.
-pub const MEMORY_AT: u64 = 1 << 48;
+/// Far words begin here: word `i` of region `r` is at `FAR_AT + 2^32 r + 32 i`, so an address in a region is one of a byte, and only
+/// multiples of 32 are addresses of words.
+pub const FAR_AT: u64 = 1 << 48;
+/// Bits of an address in a region of far words.
+pub const REGION_BITS: u32 = 32;
+/// The region of code `number` is this number plus it; those below are numbers of frames.
+pub const CODE_REGIONS: u64 = 1 << 26;
 /// Address of the instruction that begins the opcode 0.
 pub const OPCODES_AT: u64 = 1 << 14;
 /// How much further the instruction stands that proves that an opcode cannot begin.

@@ -1,6 +1,6 @@
 //! Words that instructions read and write, while the program runs: scratch words, stacks, memory of frames.
 
-use super::isa::{DEPTH_AT, DEPTH_BITS, FRAME_AT, GAS_AT, MEMORY_AT, STACK_LIMIT};
+use super::isa::{DEPTH_AT, DEPTH_BITS, FAR_AT, FRAME_AT, GAS_AT, STACK_LIMIT};
 use crate::Fr;
 use ff::Field;
 use protocol::field;
@@ -19,7 +19,7 @@ pub(super) struct Memory {
     scratch: Vec<Token>,
     /// The stack of each frame, and the frame's number.
     stacks: BTreeMap<u64, Vec<Option<Token>>>,
-    /// Words of the frames' memories; one that is not here is 0 since time 0.
+    /// Far words; one that is not here is 0 since time 0.
     far: BTreeMap<u64, Token>,
 }
 
@@ -28,6 +28,8 @@ enum Place {
     Scratch(usize),
     Stack(u64, usize),
     Far,
+    /// No word begins there.
+    Nowhere,
 }
 
 impl Memory {
@@ -35,7 +37,8 @@ impl Memory {
         Self {
             scratch: vec![Token::default(); scratch],
             stacks: BTreeMap::new(),
-            far: BTreeMap::new(),
+            // The first one is always there.
+            far: BTreeMap::from([(FAR_AT, Token::default())]),
         }
     }
 
@@ -43,7 +46,8 @@ impl Memory {
         let frame = address >> DEPTH_BITS;
         match frame {
             0 => Place::Scratch(address as usize),
-            _ if address >= MEMORY_AT => Place::Far,
+            _ if address >= FAR_AT && address.is_multiple_of(32) => Place::Far,
+            _ if address >= FAR_AT => Place::Nowhere,
             _ => Place::Stack(frame, (address & ((1 << DEPTH_BITS) - 1)) as usize),
         }
     }
@@ -60,6 +64,7 @@ impl Memory {
             Place::Scratch(i) => self.scratch.get(i).copied(),
             Place::Stack(frame, i) => *self.stacks.get(&frame)?.get(i)?,
             Place::Far => Some(self.far.get(&address).copied().unwrap_or_default()),
+            Place::Nowhere => None,
         };
         token.map(|t| t.value)
     }
@@ -80,6 +85,7 @@ impl Memory {
                 stack.and_then(|s| s.get_mut(i)).and_then(Option::take)
             }
             Place::Far => Some(self.far.get(&address).copied().unwrap_or_default()),
+            Place::Nowhere => None,
         };
         token.ok_or_else(|| format!("there is no word at address {address}"))
     }
@@ -103,6 +109,7 @@ impl Memory {
                 }
             }
             Place::Far => _ = self.far.insert(address, token),
+            Place::Nowhere => {}
         }
     }
 

@@ -13,11 +13,13 @@
 //! whatever that is. Word 0 begins with the public input: on the start row `initial` is the instance.
 //!
 //! ```text
-//! address = 0 on the start row,  address' = address + 1 + gap, or the first instruction's below the last word
-//! last gap = 0,                  address * initial = 0,         clock' = clock
+//! address = 0 on the start row,  clock = 1 on the start row,    clock' = clock + 4 far begins,   far = (clock - 1) / 4
+//! address' = address + 1, or + 32 + 32 gap if far,              or 2^48 if far begins, or the first instruction's below the last word
+//! gap (1 - far + last) = 0,      far far begins = 0,            address * initial = 0
 //! ```
 //!
-//! Gaps are five looked-up limbs, so addresses strictly increase and each word is made once at most.
+//! Scratch words are all there, without a gap. Far words begin at 2^48 and have multiples of 32 as addresses. Gaps are five looked-up limbs,
+//! so addresses strictly increase and each word is made once at most.
 //!
 //! # `cpu.op`
 //!

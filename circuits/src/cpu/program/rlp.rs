@@ -45,7 +45,7 @@
 use crate::{
     Fr,
     cpu::{
-        asm::{Asm, Label, Micro, Next, Operand, Target, Var},
+        asm::{Asm, Label, Micro, Next, Operand, Routine, Target, Var},
         interpreter::View,
         isa::{Op, Service},
     },
@@ -74,18 +74,10 @@ const HALF: i64 = 16;
 /// 2 to the power of a length of at most `HALF` bytes and this is below 2^256.
 const ROOM: i64 = 255 - HALF;
 
-/// A routine: where it begins, and where its calls go on.
-struct Routine {
-    begin: Label,
-    calls: Vec<Label>,
-}
-
 /// Scratch words of the decoder, and its routines.
 pub(super) struct Rlp {
     /// Byte where the next item begins.
     at: Var,
-    /// Which call of a routine runs.
-    call: Var,
     /// Bytes of a span that are not zero; 0 between two items.
     count: Var,
     span: Var,
@@ -189,13 +181,9 @@ fn from_header(at: Var, plus: i64) -> impl Fn(&View<'_>) -> U256 + Send + Sync +
 
 impl Rlp {
     pub(super) fn declare(p: &mut Asm, at: Var) -> Self {
-        let routine = |p: &mut Asm| Routine {
-            begin: p.label(),
-            calls: vec![],
-        };
+        let caller = p.var("caller of the rlp routine");
         Self {
             at,
-            call: p.var("caller of the rlp routine"),
             count: p.var("rlp span's count"),
             span: p.var("rlp span"),
             low: p.var("rlp low half"),
@@ -203,8 +191,8 @@ impl Rlp {
             hint: p.var("rlp hint"),
             result: p.var("rlp result"),
             end: p.var("rlp list's end"),
-            integers: routine(p),
-            lists: routine(p),
+            integers: Routine::declare(p, caller),
+            lists: Routine::declare(p, caller),
         }
     }
 
@@ -253,13 +241,13 @@ impl Rlp {
 
     /// `d =` the integer of at most 32 bytes at the offset, which advances.
     pub(super) fn integer(&mut self, p: &mut Asm, d: Var) {
-        self.integers.ask(p, self.call);
+        self.integers.call(p);
         p.set(d, self.result);
     }
     /// Enters the list at the offset, which ends at `end`.
     pub(super) fn list(&mut self, p: &mut Asm, end: Var) {
         p.set(self.end, end);
-        self.lists.ask(p, self.call);
+        self.lists.call(p);
     }
     /// The same where the end is not known: `end` becomes it.
     pub(super) fn list_within(&mut self, p: &mut Asm, end: Var) {
@@ -418,7 +406,7 @@ impl Rlp {
             ..
         } = *self;
         p.note("integer of a transaction");
-        p.place(self.integers.begin);
+        self.integers.begin(p);
         let ways = vec![
             self.asks(self.span, None, 1, Next::To(byte)),
             go(Next::To(half)),
@@ -463,7 +451,7 @@ impl Rlp {
         self.advance(p, Some(hint), -ROOM);
         self.low_half(p, result);
         p.place(back);
-        self.integers.end(p, self.call, self.count);
+        self.integers.end(p, Some(self.count));
     }
 
     /// The length in the hint is at most [`HALF`]: 2 to its power and that of [`ROOM`] is a word.
@@ -486,7 +474,7 @@ impl Rlp {
             ..
         } = *self;
         p.note("list of a transaction");
-        p.place(self.lists.begin);
+        self.lists.begin(p);
         let ways = vec![
             self.asks(self.span, None, 1, Next::To(short)),
             go(Next::To(long)),
@@ -522,22 +510,6 @@ impl Rlp {
         });
         p.emit(same(self.span, Some(result), 0, self.count, Next::Ahead));
         p.place(back);
-        self.lists.end(p, self.call, self.count);
-    }
-}
-
-impl Routine {
-    /// Calls the routine.
-    fn ask(&mut self, p: &mut Asm, call: Var) {
-        let back = p.label();
-        p.set(call, self.calls.len() as u64);
-        p.jump(self.begin);
-        p.place(back);
-        self.calls.push(back);
-    }
-    /// The routine's end: it goes on where it was called from, and `d` becomes 0.
-    fn end(&self, p: &mut Asm, call: Var, d: Var) {
-        let calls: Vec<_> = (0..).zip(self.calls.iter().copied()).collect();
-        p.switch(call, &calls, Some(d));
+        self.lists.end(p, Some(self.count));
     }
 }

@@ -6,7 +6,7 @@ mod contracts;
 use super::super::MainMachine;
 use crate::{
     Fr,
-    cpu::isa::{Op, Service},
+    cpu::isa::{FIRST_CLOCK, Op, Service, TICKS},
     framework::{
         Cell, KindId, checker,
         table::{LEAD_IN, Table},
@@ -194,14 +194,33 @@ fn the_run_is_whole() {
     refused(&honest, "next word", |r| _ = r.rows.remove(first));
     let w = &m.cpu.word_cells;
     refused(&honest, "next word", |r| r.add(5, w.gap[0], 1));
-    refused(&honest, "no gap", |r| r.add(first - 1, w.gap[0], 1));
+    refused(&honest, "a gap only", |r| r.add(5, w.gap[0], 1));
+    refused(&honest, "a gap only", |r| r.add(first - 1, w.gap[0], 1));
     refused(&honest, "run", |r| r.set(5, w.last_word, Fr::ONE));
     refused(&honest, "run", |r| r.set(first - 1, w.last_word, Fr::ZERO));
     // A word is made and taken twice: the second time at a smaller address, or at the same one.
+    let far = first - 1;
+    assert_eq!(honest.get(far, w.clock), Fr::from(FIRST_CLOCK + TICKS));
     refused(&honest, "gap.0 in table range13", |r| {
-        let word = r.rows[5].clone();
-        r.rows.insert(6, word);
-        r.set(5, w.gap[0], -Fr::ONE);
+        let word = r.rows[far].clone();
+        r.rows.insert(far, word);
+        r.set(far, w.last_word, Fr::ZERO);
+        r.set(far, w.gap[0], -Fr::ONE);
+    });
+    // Far words begin twice, at another address, among scratch words, or none of them is far; one that is no multiple of 32.
+    refused(&honest, "far words begin once", |r| {
+        r.set(far, w.far_begins, Fr::ONE)
+    });
+    refused(&honest, "next word", |r| r.add(far, w.address, 1));
+    refused(&honest, "next word", |r| r.set(5, w.far_begins, Fr::ONE));
+    refused(&honest, "next word", |r| {
+        r.set(far - 1, w.far_begins, Fr::ZERO)
+    });
+    refused(&honest, "next word", |r| {
+        let word = r.rows[far].clone();
+        r.rows.insert(far + 1, word);
+        r.set(far, w.last_word, Fr::ZERO);
+        r.add(far + 1, w.address, 1);
     });
     refused(&honest, "run", |r| {
         let word = r.rows[first - 1].clone();
@@ -225,7 +244,7 @@ fn the_run_is_whole() {
             r.add(i, c.clock_below, 4);
         }
     });
-    refused(&honest, "the clock rests", |r| {
+    refused(&honest, "the clock says", |r| {
         for i in first..n {
             r.add(i, c.clock, 4);
             r.add(i, c.clock_below, 4);

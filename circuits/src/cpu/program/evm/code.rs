@@ -5,9 +5,9 @@ use crate::{
     Fr,
     code::ZERO_WORDS,
     cpu::{
-        asm::{Asm, Micro, Operand, Target, Var},
+        asm::{Asm, Micro, Operand, Var},
         interpreter::View,
-        isa::{MEMORY_AT, Op, Service},
+        isa::{CODE_REGIONS, FAR_AT, Op, REGION_BITS, Service},
     },
     framework::pow2,
 };
@@ -18,20 +18,30 @@ use protocol::hash::Tag;
 /// Codes of a segment are fewer than this.
 const MOST: u64 = 1 << 20;
 
-/// Where the list of codes has the commitment of the code `number`; its size is one further.
-fn entry(number: u64) -> u64 {
-    MEMORY_AT + 2 * number
+/// Where a code's region has its size, after the commitment.
+const SIZE: u16 = 32;
+/// Where it has the code's words.
+pub(super) const WORDS: u16 = 64;
+
+/// The region of code `number`: commitment, size, words of the code, and then words that are 0.
+fn region(number: u64) -> u64 {
+    FAR_AT + ((CODE_REGIONS + number) << REGION_BITS)
+}
+
+/// `d =` the address of the region of the code with the number in `number`.
+pub(super) fn region_of(p: &mut Asm, d: Var, number: Var) {
+    p.scale(d, number, 1 << REGION_BITS, Fr::from(region(0)));
 }
 
 /// Number and size of the code with the commitment in `code.lo`, which is the one of the account in the word `of`.
 pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
-    let [at, word, size, t, rate, capacity, hash, _] = e.t;
+    let [at, word, size, t, rate, capacity, hash, to] = e.t;
     let (known, done) = (p.label(), p.label());
     let codes = e.codes;
     let find = move |v: &View<'_>| {
         let wanted = v.element(code);
         let count: u64 = v.word(codes).saturating_to();
-        let of = |n: u64| crate::witness::from_halves(Fr::from(0), v.far(entry(n)).1);
+        let of = |n: u64| crate::witness::from_halves(Fr::from(0), v.far(region(n)).1);
         (1..=count).find(|n| of(*n) == wanted)
     };
     p.note("a code that was brought before, or a new one");
@@ -60,6 +70,9 @@ pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
     p.set(rate, 0);
     p.scale(capacity, size, 1 << 64, Tag::CodeBytes.iv(0));
     p.set(at, 0);
+    region_of(p, to, number);
+    p.write_far(to, 0, code);
+    p.write_far(to, SIZE, size);
     p.place(again);
     p.note("a word of code");
     p.jump_hint(read, move |v| v.word(at) * U256::from(32) >= v.word(size));
@@ -75,6 +88,8 @@ pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
     });
     p.absorb(t, rate, capacity);
     p.code_word(number, t, at);
+    p.write_far(to, WORDS, t);
+    p.mix(to, to, 32);
     p.jump(again);
     p.place(read);
     p.note("the code ends");
@@ -86,46 +101,18 @@ pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
     for _ in 0..ZERO_WORDS {
         p.code_word_zero(number, at);
     }
-    p.note("the list of codes");
-    p.scale(at, number, 2, Fr::from(MEMORY_AT));
-    write(p, at, code);
-    p.add(at, at, 1);
-    write(p, at, size);
     p.set(e.code_size, size);
     p.jump(done);
 
     p.place(known);
-    p.note("a code of the list");
+    p.note("a code that is there");
     p.hint(number, move |v| U256::from(find(v).unwrap_or_default()));
     p.less(Some(number), MOST);
-    p.scale(at, number, 2, Fr::from(MEMORY_AT));
-    read_far(p, t, at);
+    region_of(p, at, number);
+    p.read_far(t, at, 0);
     p.equal(Some(t), code);
-    p.add(at, at, 1);
-    read_far(p, e.code_size, at);
+    p.read_far(e.code_size, at, SIZE);
     p.place(done);
-}
-
-/// The word whose address is in `at` becomes `b`.
-fn write(p: &mut Asm, at: Var, b: Var) {
-    p.emit(Micro {
-        ops: vec![Op::Own, Op::CopyB],
-        a: Operand::Word(at),
-        b: Operand::Word(b),
-        d: Target::Far,
-        ..Micro::default()
-    });
-}
-
-/// `d =` the word whose address is in `at`.
-fn read_far(p: &mut Asm, d: Var, at: Var) {
-    p.emit(Micro {
-        ops: vec![Op::Own, Op::CopyB],
-        a: Operand::Word(at),
-        b: Operand::Far,
-        d: Target::Word(d),
-        ..Micro::default()
-    });
 }
 
 impl Asm {

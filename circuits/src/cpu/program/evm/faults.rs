@@ -21,7 +21,7 @@ struct Reasons {
 
 pub(super) fn assemble(f: &mut Family<'_>) {
     let reasons = Reasons {
-        gas: f.p.label(),
+        gas: f.ends.short,
         few: f.p.label(),
         many: f.p.label(),
     };

@@ -15,6 +15,7 @@ pub(in crate::cpu::program) fn run(p: &mut Asm, v: &Vars, x: &TransactionVars) {
         halt: p.label(),
         outside: p.label(),
         inspect: p.label(),
+        short: p.label(),
     };
     begin(p, v, x, e);
     opcodes(p, v, x, e, ends);

@@ -11,6 +11,7 @@ mod control;
 mod environment;
 mod faults;
 mod frame;
+
 mod modular;
 mod signed;
 mod stack;
@@ -21,10 +22,12 @@ use crate::{
     cpu::{
         asm::{Asm, Label, Micro, Next, Operand, Step, Target, Var},
         interpreter::View,
-        isa::{OPCODES_AT, Op, Service},
+        isa::{GAS_AT, OPCODES_AT, Op, Service},
         opcodes::{Opcode, opcode},
     },
 };
+
+use alloy_primitives::U256;
 
 pub(super) use frame::run;
 
@@ -87,6 +90,8 @@ struct Ends {
     outside: Label,
     /// The byte that was jumped to, which is at the top of the stack, is none to jump to.
     inspect: Label,
+    /// The low half of the registers is less than the first temporary: too little gas.
+    short: Label,
 }
 
 /// What the opcodes' code is emitted with.
@@ -111,13 +116,8 @@ impl Family<'_> {
     /// The last instruction of an opcode: it pays, changes the depth, and reads the next opcode.
     fn last(&self, o: &Opcode, m: Micro) -> Micro {
         Micro {
-            registers: Some(Step {
-                word: self.e.registers,
-                gas: o.gas,
-                grows: o.pushes as i64 - o.pops as i64,
-            }),
             next: Next::Opcode(1),
-            ..m
+            ..self.paying(m, o.gas, o.pushes as i64 - o.pops as i64)
         }
     }
     /// Pushes the scratch word `a` in place of what the opcode takes.
@@ -159,25 +159,109 @@ impl Family<'_> {
     }
     /// The entry, which changes the depth.
     fn grows(&self, m: Micro, grows: i64) -> Micro {
-        Micro {
-            registers: Some(Step {
-                word: self.e.registers,
-                gas: 0,
-                grows,
-            }),
-            ..m
-        }
+        self.paying(m, 0, grows)
     }
     /// Takes the word at the top of the stack into the scratch word `d`.
     fn take(&mut self, d: Var) {
+        let m = self.taking(d, 0);
+        self.p.emit(m);
+    }
+    /// The same as an entry that pays, too.
+    fn taking(&self, d: Var, gas: u64) -> Micro {
         let m = Micro {
             ops: vec![Op::Own, Op::CopyA],
             a: Operand::Pop(1),
             d: Target::Word(d),
             ..Micro::default()
         };
-        let m = self.grows(m, -1);
+        self.paying(m, gas, -1)
+    }
+    /// The entry, which pays and changes the depth.
+    fn paying(&self, m: Micro, gas: u64, grows: i64) -> Micro {
+        Micro {
+            registers: Some(Step {
+                word: self.e.registers,
+                gas,
+                grows,
+            }),
+            ..m
+        }
+    }
+
+    // An opcode that may fail after it has begun: it pays what it always costs and takes its words off first, so that a frame that
+    // ends has the depth that its stack has.
+
+    /// Pays what the opcode always costs and takes all its words into `d`, the one at the top first; one at least.
+    fn begin(&mut self, o: &Opcode, d: &[Var]) {
+        assert_eq!(o.pops, d.len() as u64, "{}", o.name);
+        for (i, d) in d.iter().enumerate() {
+            let m = self.taking(*d, if i == 0 { o.gas } else { 0 });
+            self.p.emit(m);
+        }
+    }
+    /// The last instruction of an opcode that has paid and taken its words: it pushes `a`.
+    fn give(&mut self, a: Var) {
+        let m = Micro {
+            ops: vec![Op::Own, Op::CopyA],
+            a: Operand::Word(a),
+            d: Target::Push(0),
+            ..Micro::default()
+        };
+        let m = self.ending(m, 1);
         self.p.emit(m);
+    }
+    /// The same, which pushes nothing.
+    fn finish(&mut self) {
+        let m = Micro {
+            ops: vec![Op::Own],
+            ..Micro::default()
+        };
+        let m = self.ending(m, 0);
+        self.p.emit(m);
+    }
+    /// The last instruction of an opcode that has paid.
+    fn ending(&self, m: Micro, grows: i64) -> Micro {
+        Micro {
+            next: Next::Opcode(1),
+            ..self.paying(m, 0, grows)
+        }
+    }
+    /// Pays `amount`, which is below 2^60, or ends the frame if there is less. An instruction of the EVM must follow somewhere:
+    /// it has no proof if more was paid than there was.
+    fn charge(&mut self, amount: Var) {
+        let (r, limit) = (self.e.registers, self.e.t[0]);
+        self.p.times_2_64(limit, amount);
+        self.p.mix(limit, limit, limit);
+        let pays = ask(Service::Sub, r.into(), limit.into(), Target::Word(r));
+        let fails = Micro {
+            ops: vec![Op::Own],
+            next: Next::To(self.ends.short),
+            ..Micro::default()
+        };
+        self.p.pick(vec![pays, fails], move |v| {
+            usize::from(U256::from(v.registers(r).gas) < v.word(amount))
+        });
+    }
+    /// Pays the constant `amount`, or ends the frame if there is less.
+    fn charge_constant(&mut self, amount: u64) {
+        let r = self.e.registers;
+        let nothing = Micro {
+            ops: vec![Op::Own],
+            ..Micro::default()
+        };
+        let ways = vec![self.paying(nothing, amount, 0), self.too_little(amount)];
+        self.p
+            .pick(ways, move |v| usize::from(v.registers(r).gas < amount));
+    }
+    /// The entry for less gas than the constant `amount`, which is where a frame ends.
+    fn too_little(&self, amount: u64) -> Micro {
+        Micro {
+            ops: vec![Op::Own, Op::CopyB],
+            imm: power(GAS_AT) * Fr::from(amount),
+            d: Target::Word(self.e.t[0]),
+            next: Next::To(self.ends.short),
+            ..Micro::default()
+        }
     }
 }
 
