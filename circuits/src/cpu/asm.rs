@@ -752,13 +752,7 @@ impl Asm {
         }
         assert_eq!(index, self.written, "words of a stream follow each other");
         self.written += 4;
-        let o = Operands {
-            a: Some(stream),
-            b: Some(b.into()),
-            c: Some(self.own.index),
-            d: None,
-        };
-        self.serve(Service::Word, o);
+        self.write_next(stream, b);
     }
 
     /// `d = (0, stamp)`: a stream number that no other instruction gets.
@@ -776,6 +770,21 @@ impl Asm {
             d,
         };
         self.serve(service, o);
+    }
+    /// A new stream, of whose words none is written; its number is in `stream`.
+    pub(super) fn begin_stream(&mut self, stream: Var) {
+        self.clock(stream);
+        self.set(self.own.index, 0);
+    }
+    /// Writes the word `b` next in the stream.
+    pub(super) fn write_next(&mut self, stream: Var, b: impl Into<Source>) {
+        let o = Operands {
+            a: Some(stream),
+            b: Some(b.into()),
+            c: Some(self.own.index),
+            d: None,
+        };
+        self.serve(Service::Word, o);
     }
     /// Opens account `a`: its balance, its nonce, and `(code, touched)`. [`Self::close_account`] must follow.
     pub fn open_account(&mut self, a: Var, [balance, nonce, code]: [Var; 3]) {

@@ -38,6 +38,8 @@ pub(super) struct TransactionVars {
     tokens: Var,
     addresses: Var,
     keys: Var,
+    /// Payload byte before the calldata.
+    pub(super) data_before: Var,
     /// Bytes of calldata.
     pub(super) data_length: Var,
     /// Number of the transaction in the batch, from 1.
@@ -74,6 +76,7 @@ impl TransactionVars {
             tokens: p.var("calldata tokens"),
             addresses: p.var("access list addresses"),
             keys: p.var("access list keys"),
+            data_before: p.var("byte before the calldata"),
             data_length: p.var("calldata length"),
             number: p.var("number of the transaction"),
             intrinsic: p.var("intrinsic gas"),
@@ -91,6 +94,7 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     fields(p, v, x);
     rules(p, v, x);
     receiver(p, v, x);
+    v.e.logs.clear(p);
     let (contract, done) = (p.label(), p.label());
     let to = x.to;
     p.note("a contract, or an account without code");
@@ -249,6 +253,7 @@ fn calldata(p: &mut Asm, v: &Vars, x: &TransactionVars, rlp: &Rlp) {
     rlp.calldata(p, x.tokens, empty);
     p.set(x.data_length, x.tokens);
     p.sub(Some(t[2]), Some(x.at), x.tokens);
+    p.mix(x.data_before, t[2], -Fr::from(1));
     p.count(t[2], t[2], x.tokens);
     p.scale(
         x.tokens,
@@ -259,6 +264,7 @@ fn calldata(p: &mut Asm, v: &Vars, x: &TransactionVars, rlp: &Rlp) {
     p.jump(done);
     p.place(empty);
     p.set(x.data_length, 0);
+    p.set(x.data_before, x.at);
     p.place(done);
 }
 
@@ -395,7 +401,7 @@ fn transfer(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.set(x.status, 1);
 }
 
-/// Receipts chain: status, cumulative gas, no logs.
+/// Receipts chain: status, cumulative gas, logs.
 fn receipt(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     let (g, [item, rate, capacity, ..]) = (v.s, v.t);
     p.note("receipts chain");
@@ -404,7 +410,8 @@ fn receipt(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     p.set(capacity, Tag::Receipt.iv(4));
     p.pair(item, Some(x.status), g.gas_used);
     p.absorb(item, rate, capacity);
-    p.set(item, 0);
+    let logs = &v.e.logs;
+    p.pair(item, Some(logs.count), logs.chain);
     p.absorb(item, rate, capacity);
     p.high(item, rate);
     p.compress(

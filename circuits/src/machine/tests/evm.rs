@@ -1,5 +1,7 @@
 //! Contracts in one call frame: the machine's interpreter against `revm`, and the checker.
 
+mod memory;
+
 use super::super::MainMachine;
 use crate::{
     cpu::{
@@ -8,10 +10,15 @@ use crate::{
         opcodes::{OPCODES, Opcode, opcode},
     },
     sample::{Chain, address, dynamic, genesis, key, sign, transfer},
-    witness::SegmentInput,
+    witness::{Cut, SegmentInput},
 };
 use alloy_primitives::{Address, Bytes, TxKind, U256};
-use protocol::{SignedTransaction, genesis::GenesisAccount};
+use protocol::{
+    SignedTransaction,
+    block::{Log, Receipt, ReceiptsChain},
+    field,
+    genesis::GenesisAccount,
+};
 use revm::{
     Context, ExecuteEvm, MainBuilder,
     bytecode::Bytecode,
@@ -73,8 +80,8 @@ impl Case {
         Chain::of(self.genesis()).open_batch(vec![self.transaction(0, CONTRACT)])
     }
 
-    /// Balances of sender, contract and coinbase, and the contract's slots, by `revm`; whether it succeeds.
-    fn oracle(&self, input: &SegmentInput) -> (bool, [U256; 3], BTreeMap<U256, U256>) {
+    /// What `revm` makes of it.
+    fn oracle(&self, input: &SegmentInput) -> Outcome {
         let mut db = CacheDB::new(EmptyDB::default());
         let genesis = self.genesis().complete().unwrap();
         for (address, account) in &genesis.accounts {
@@ -127,15 +134,41 @@ impl Case {
         let balances = [sender, CONTRACT, block.coinbase].map(|a| outcome.state[&a].info.balance);
         let slots = outcome.state[&CONTRACT].storage.iter();
         let slots = slots.map(|(s, w)| (*s, w.present_value)).collect();
-        (outcome.result.is_success(), balances, slots)
+        let logs = outcome.result.logs().iter();
+        Outcome {
+            balances,
+            slots,
+            receipt: Receipt {
+                success: outcome.result.is_success(),
+                cumulative_gas_used: outcome.result.tx_gas_used(),
+                logs: logs
+                    .map(|l| Log {
+                        address: l.address,
+                        topics: l.topics().to_vec(),
+                        data: l.data.data.clone(),
+                    })
+                    .collect(),
+            },
+        }
+    }
+
+    /// Gas that it uses.
+    pub(super) fn gas_used(&self) -> u64 {
+        self.oracle(&self.input()).receipt.cumulative_gas_used
     }
 
     /// Compares the machine's run with `revm`'s.
     #[track_caller]
     pub(super) fn agrees(&self) -> Result<bool, ExecutionError> {
         let input = self.input();
-        let measured = MainMachine::get().measure(&input)?;
-        let (success, balances, slots) = self.oracle(&input);
+        // The block stays open, so that its receipts can be seen.
+        let open = Cut { block: 1, left: 0 };
+        let measured = MainMachine::get().measure(&input.until(open))?;
+        let Outcome {
+            balances,
+            slots,
+            receipt,
+        } = self.oracle(&input);
         let after = &measured.next;
         let accounts = [address(&key(0)), CONTRACT, input_coinbase(&input)];
         let ours = accounts.map(|a| after.accounts.get(&a).map_or(U256::ZERO, |a| a.balance));
@@ -144,8 +177,23 @@ impl Case {
             let ours = after.storage.get(&(CONTRACT, slot)).copied();
             assert_eq!(ours.unwrap_or_default(), word, "slot {slot} of {self:?}");
         }
-        Ok(success)
+        let receipts = ReceiptsChain::over(std::slice::from_ref(&receipt)).0;
+        assert_eq!(
+            after.from.receipts_hash,
+            field::to_bytes(&receipts),
+            "{receipt:?} of {self:?}"
+        );
+        Ok(receipt.success)
     }
+}
+
+/// What a transaction leaves.
+struct Outcome {
+    /// Balances of sender, contract and coinbase.
+    balances: [U256; 3],
+    /// The contract's slots.
+    slots: BTreeMap<U256, U256>,
+    receipt: Receipt,
 }
 
 /// One batch of all cases, each one with a contract of its own; equal codes share it.
@@ -169,11 +217,17 @@ fn batch(cases: &[Case]) -> SegmentInput {
 /// Gas of a transaction with nothing in it.
 const INTRINSIC: u64 = 21_000;
 
-/// Opcodes that have microcode.
+/// Opcodes that have microcode and do nothing but put words in place of those that they take.
 fn opcodes() -> impl Iterator<Item = &'static Opcode> {
     let program = &MainMachine::get().program;
     let known = |o: &&Opcode| program.index(OPCODES_AT + u64::from(o.byte)).is_some();
-    OPCODES.iter().filter(known)
+    let pure = |o: &&Opcode| {
+        !matches!(
+            o.byte,
+            0x0a | 0x20 | 0x31 | 0x35 | 0x3b | 0x3f | 0x40 | 0x51 | 0x54 | 0x5c
+        )
+    };
+    OPCODES.iter().filter(known).filter(pure)
 }
 
 /// Everything that the opcodes do when nothing goes wrong.
@@ -228,7 +282,8 @@ fn plain_cases() -> Vec<Case> {
     let mut size = Case::of(&[0x36, 0x61, 1, 44, 0x14, 0x60, 9, 0x57, 0x5a, 0x5b, 0x00]);
     size.input = vec![1; 300];
     let jumps = Case::of(&jumps);
-    vec![
+    let mut cases = memory::plain();
+    cases.extend([
         Case {
             gas: 1_000_000,
             ..Case::of(&operations)
@@ -238,7 +293,8 @@ fn plain_cases() -> Vec<Case> {
         jumps,
         long,
         size,
-    ]
+    ]);
+    cases
 }
 
 /// Each opcode with too little gas, too few words, too many; each byte that is no opcode; each sort of bad jump.
@@ -276,6 +332,7 @@ fn failing_cases() -> Vec<Case> {
     let mut landing = Case::of(&[0x60, 3, 0x56, 0x5b]);
     landing.gas = INTRINSIC + 11;
     cases.push(landing);
+    cases.extend(memory::failing());
     cases
 }
 

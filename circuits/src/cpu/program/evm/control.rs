@@ -50,6 +50,11 @@ pub(super) fn assemble(f: &mut Family<'_>) {
     f.p.at(LANDINGS_AT + u64::from(JUMPDEST));
     f.p.emit(on);
 
+    let m = &f.e.memory;
+    let o = f.opcode(0xf3);
+    f.begin(o, &[m.offset, m.size]);
+    f.m.touch.call(f.p);
+    ends(f, f.ends.stop);
     f.opcode(0x00);
     ends(f, f.ends.stop);
     f.opcode(0xfe);

@@ -52,6 +52,8 @@ fn begin(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars) {
     p.note("the frame begins");
     p.set(e.address, x.to);
     p.add(e.frames, e.frames, 1);
+    e.memory.begin(p, e.frames);
+    e.data.begin(p, x);
     p.sub(Some(t), Some(x.gas), x.intrinsic);
     p.scale(t, t, 1 << (GAS_AT - FRAME_AT), e.frames);
     p.scale(t, t, 1 << FRAME_AT, 0);
@@ -83,6 +85,7 @@ fn end(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) {
     p.note("the frame fails: all gas is used up, the value goes back");
     p.set(x.status, 0);
     p.set(left, 0);
+    e.logs.clear(p);
     p.set(back, x.value);
     p.open_account(x.to, [balance, nonce, code]);
     p.sub(Some(balance), Some(balance), x.value);

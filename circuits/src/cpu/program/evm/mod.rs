@@ -8,9 +8,12 @@ mod arithmetic;
 mod bits;
 mod code;
 mod control;
+mod copies;
 mod environment;
 mod faults;
 mod frame;
+mod logs;
+mod memory;
 
 mod modular;
 mod signed;
@@ -28,6 +31,10 @@ use crate::{
 };
 
 use alloy_primitives::U256;
+
+use copies::DataVars;
+use logs::LogVars;
+use memory::MemoryVars;
 
 pub(super) use frame::run;
 
@@ -52,6 +59,9 @@ pub(in crate::cpu) struct EvmVars {
     /// 2^255.
     top: Var,
     t: [Var; 8],
+    memory: MemoryVars,
+    data: DataVars,
+    pub(super) logs: LogVars,
 }
 
 impl EvmVars {
@@ -67,6 +77,9 @@ impl EvmVars {
             byte: p.var("255"),
             top: p.var("2^255"),
             t: [0, 1, 2, 3, 4, 5, 6, 7].map(|i| p.var(&format!("evm temporary {i}"))),
+            memory: MemoryVars::declare(p),
+            data: DataVars::declare(p),
+            logs: LogVars::declare(p),
         }
     }
     /// Words that stay as they are, set once.
@@ -76,6 +89,7 @@ impl EvmVars {
         p.constant(self.ones, alloy_primitives::U256::MAX);
         p.set(self.byte, 255);
         p.constant(self.top, alloy_primitives::U256::from(1) << 255);
+        self.memory.constants(p);
     }
 }
 
@@ -99,6 +113,7 @@ struct Family<'a> {
     p: &'a mut Asm,
     e: &'a EvmVars,
     ends: Ends,
+    m: memory::Routines,
 }
 
 impl Family<'_> {
@@ -279,7 +294,8 @@ fn ask(service: Service, a: Operand, b: Operand, d: Target) -> Micro {
 
 /// The opcodes.
 fn opcodes(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) {
-    let mut f = Family { p, e, ends };
+    let m = memory::Routines::declare(p);
+    let mut f = Family { p, e, ends, m };
     arithmetic::assemble(&mut f);
     bits::assemble(&mut f);
     signed::comparisons(&mut f);
@@ -287,6 +303,10 @@ fn opcodes(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) 
     stack::assemble(&mut f);
     control::assemble(&mut f);
     environment::assemble(&mut f, v, x);
+    memory::opcodes(&mut f);
+    copies::assemble(&mut f, x);
+    logs::assemble(&mut f);
+    memory::routines(&mut f);
     faults::assemble(&mut f);
 }
 
