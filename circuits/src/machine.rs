@@ -8,6 +8,7 @@ use crate::{
         self,
         asm::Program,
         interpreter::{self, Execution, ExecutionError},
+        isa::OPCODES_AT,
     },
     framework::{Machine, MachineBuilder, table::Table, trace::Trace},
     hash::{self, Permutations},
@@ -119,15 +120,21 @@ impl MainMachine {
     /// # Errors
     /// [`ExecutionError`] for the first rule that does not hold: the segment cannot be proven.
     pub fn execute(&self, input: &SegmentInput) -> Result<Execution<'_>, ExecutionError> {
-        self.run(Trace::new(&self.machine), input)
+        self.run(Trace::new(&self.machine), input, usize::MAX)
     }
 
     fn run<'m>(
         &'m self,
         trace: Trace<'m>,
         input: &SegmentInput,
+        most: usize,
     ) -> Result<Execution<'m>, ExecutionError> {
-        interpreter::run(trace, self.chips(), &self.program, input)
+        interpreter::run(trace, self.chips(), &self.program, input, most)
+    }
+
+    /// Whether the EVM's opcode with this byte has microcode.
+    pub fn has_opcode(&self, byte: u8) -> bool {
+        self.program.index(OPCODES_AT + u64::from(byte)).is_some()
     }
 
     /// Runs the segment's program and counts the rows of [`Self::fill`] without filling them.
@@ -135,7 +142,19 @@ impl MainMachine {
     /// # Errors
     /// [`ExecutionError`] for the first rule that does not hold: the segment cannot be proven.
     pub fn measure(&self, input: &SegmentInput) -> Result<MeasuredSegment, ExecutionError> {
-        let mut run = self.run(Trace::counting(&self.machine), input)?;
+        self.measure_within(input, usize::MAX)
+    }
+
+    /// The same, but it stops after `most` instructions, each of which is a row. Rows of other chips are not bounded.
+    ///
+    /// # Errors
+    /// [`ExecutionError`] for the first rule that does not hold, or with [`ExecutionError::too_many`].
+    pub fn measure_within(
+        &self,
+        input: &SegmentInput,
+        most: usize,
+    ) -> Result<MeasuredSegment, ExecutionError> {
+        let mut run = self.run(Trace::counting(&self.machine), input, most)?;
         let permutations = self.tree(&mut run);
         let mut rows_by_chip = run.trace.rows_by_chip();
         let mut add = |chip: &str, rows: usize| {

@@ -3,7 +3,7 @@
 //! The functions that make keys and proofs are not generic: the proving library is compiled once, here.
 
 use crate::l1::SegmentProof;
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{B256, Bytes, U256, keccak256};
 use circuits::{
     framework::{
         checker::{self, Failure},
@@ -18,7 +18,7 @@ use prover::{
     Budget, Progress, ProofFile, ProvableCircuit, SegmentId, VerifyingKey, contract_key,
     segments::{Loaded, ProvenSegment, Prover, Segment},
 };
-use sequencer::{BatchWitness, TransfersOnly};
+use sequencer::BatchWitness;
 use std::{
     collections::BTreeMap,
     path::Path,
@@ -71,8 +71,9 @@ pub fn segment_input(witness: &BatchWitness) -> Result<SegmentInput> {
             .iter()
             .map(|(a, slot, word)| ((*a, *slot), *word))
             .collect(),
-        // The door lets no transaction to a contract in.
-        BTreeMap::new(),
+        (witness.codes.iter())
+            .map(|code| (keccak256(code), code.clone()))
+            .collect(),
         witness.tree()?,
     ))
 }
@@ -80,18 +81,6 @@ pub fn segment_input(witness: &BatchWitness) -> Result<SegmentInput> {
 /// Rows that the chips may fill in a table of 2^`k` rows.
 pub fn capacity(k: u32) -> usize {
     MainMachine::get().machine.capacity(k)
-}
-
-/// What the sequencer lets in, and upper bounds of the rows that it costs. A test holds them against the machine.
-pub fn provability() -> TransfersOnly {
-    TransfersOnly {
-        // Signature, hashing of the shortest transaction, and the paths of two accounts 50 levels deep.
-        transaction_rows: 6_600,
-        // Two Keccak hashes take 562 rows for 136 bytes each; the rest is for reading access lists.
-        rows_per_byte: 12,
-        block_rows: 4_000,
-        batch_rows: 10_500,
-    }
 }
 
 /// The largest shape to prove in: the setting, or without one the largest whose estimated memory is free.

@@ -3,27 +3,26 @@
 //! The checks are those of block building, made against the worst case: whatever is accepted stays
 //! valid until it is mined or replaced.
 
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use protocol::{
-    SignedTransaction,
+    Account, BlockHeader, SignedTransaction,
     payload::transaction_encoded_len,
     rules,
     transaction::{SignatureError, TransactionErrorKind},
 };
 
 use crate::{
+    block::Tools,
     config::PoolLimits,
-    error::{AdmissionError, Shortfall, StoreError, Unprovable},
+    error::{AdmissionError, NodeError, Shortfall, StoreError, Unprovable},
+    exec::BlockContext,
+    executed::{Call, DELEGATION_PREFIX, execute},
     pool::{Pool, cost},
-    provability::ProvabilityCheck,
     state::StateView,
 };
 
 /// Length of an EIP-7702 delegation, which EIP-3607 lets pass.
 const DELEGATION_BYTES: u64 = 23;
-
-/// First bytes of an EIP-7702 delegation.
-const DELEGATION_PREFIX: [u8; 3] = [0xef, 0x01, 0x00];
 
 /// What a transaction is checked against before the state is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,20 +49,45 @@ pub(crate) struct Candidate {
 }
 
 /// What a transaction is checked against in the end.
-#[derive(Debug)]
 pub(crate) struct StateRules<'a> {
     /// State after the latest block.
     pub(crate) state: &'a dyn StateView,
     /// Pending transactions.
     pub(crate) pool: &'a Pool,
-    /// Base fee of the next block, in wei per gas.
-    pub(crate) base_fee: u64,
+    /// Header of the latest block.
+    pub(crate) parent: &'a BlockHeader,
+    /// The next block.
+    pub(crate) block: BlockContext,
     /// Bounds of the pool.
     pub(crate) limits: &'a PoolLimits,
     /// What the prover can prove.
-    pub(crate) check: &'a dyn ProvabilityCheck,
-    /// Most rows of a segment, or of a batch if these are fewer.
-    pub(crate) max_rows: u64,
+    pub(crate) tools: Tools<'a>,
+}
+
+/// A state in which the sender's earlier pending transactions are mined, as far as its nonce goes.
+#[derive(Debug)]
+struct InTurn<'a> {
+    state: &'a dyn StateView,
+    sender: Address,
+    nonce: u64,
+}
+
+impl StateView for InTurn<'_> {
+    fn account(&self, address: Address) -> Result<Account, StoreError> {
+        let mut account = self.state.account(address)?;
+        if address == self.sender {
+            account.nonce = self.nonce;
+        }
+        Ok(account)
+    }
+
+    fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+        self.state.storage(address, slot)
+    }
+
+    fn code(&self, keccak: B256) -> Result<Bytes, StoreError> {
+        self.state.code(keccak)
+    }
 }
 
 impl std::fmt::Debug for dyn StateView + '_ {
@@ -159,7 +183,7 @@ impl StateRules<'_> {
         &self,
         candidate: &Candidate,
         mined: bool,
-    ) -> Result<Result<u64, AdmissionError>, StoreError> {
+    ) -> Result<Result<u64, AdmissionError>, NodeError> {
         let Candidate {
             signed,
             hash,
@@ -180,26 +204,11 @@ impl StateRules<'_> {
                 found: transaction.nonce,
             }));
         }
-        // What cannot be proven is refused for that reason first: no other change would help.
-        let rows = match self.check.provable(signed, sender, self.state)? {
-            Ok(rows) => rows,
-            Err(reason) => return Ok(Err(reason.into())),
-        };
-        let total = rows
-            .saturating_add(self.check.block_rows())
-            .saturating_add(self.check.batch_rows());
-        if total > self.max_rows {
-            return Ok(Err(Unprovable::TooManyRows {
-                rows: total,
-                max: self.max_rows,
-            }
-            .into()));
-        }
         let max_fee = transaction.max_fee_per_gas();
-        if max_fee < u128::from(self.base_fee) {
+        if max_fee < u128::from(self.block.base_fee) {
             return Ok(Err(AdmissionError::Underpriced {
                 max_fee,
-                base_fee: self.base_fee,
+                base_fee: self.block.base_fee,
             }));
         }
         let replaced = match self
@@ -243,7 +252,29 @@ impl StateRules<'_> {
                 }));
             }
         }
-        Ok(Ok(rows))
+        // Last, because it takes the longest: only what can be paid is executed.
+        let state = InTurn {
+            state: self.state,
+            sender,
+            nonce: transaction.nonce,
+        };
+        let call = Call {
+            parent: self.parent,
+            block: self.block,
+            signed,
+            sender,
+        };
+        let executed = match execute(call, &state) {
+            Ok(executed) => executed,
+            Err(failure) => {
+                let reason = failure.split(self.block.number, 0)?;
+                return Ok(Err(Unprovable::Other(reason).into()));
+            }
+        };
+        Ok(self
+            .tools
+            .provable(&executed)?
+            .map_err(AdmissionError::from))
     }
 
     fn delegates(&self, account: &protocol::Account) -> Result<bool, StoreError> {

@@ -4,22 +4,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use alloy_primitives::{Address, B256, U256};
 use protocol::{
-    Block, BlockHeader, Log, Receipt, SignedTransaction,
+    Account, Block, BlockHeader, Fr, Receipt, SignedTransaction,
     history::{HISTORY_ADDRESS, history_slot},
     payload::{BLOCK_BYTES, BlockInput, transaction_encoded_len},
     rules,
 };
-use revm::{
-    ExecuteEvm,
-    context_interface::result::{EVMError, ExecutionResult},
-};
 
 use crate::{
-    error::{NodeError, StoreError},
-    exec::{BlockContext, transaction_environment},
+    error::{NodeError, StoreError, Unprovable},
+    exec::BlockContext,
+    executed::{Call, Executed, execute},
+    levels::{Levels, Opened, SealedTree},
     pool::{Pool, PooledTransaction},
     provability::ProvabilityCheck,
-    state::{Changes, Overlay, StateView, Touched},
+    state::{Changes, Overlay, StateView, Touched, leaves},
     store::{ReceiptRecord, TransactionRecord},
 };
 
@@ -51,6 +49,15 @@ pub(crate) struct Room {
     pub(crate) transactions: u64,
 }
 
+impl Room {
+    /// No room, for what asks about the next block without building it.
+    pub(crate) const NONE: Self = Self {
+        payload_bytes: 0,
+        rows: 0,
+        transactions: 0,
+    };
+}
+
 /// A block that was built and is not applied yet.
 #[derive(Debug)]
 pub(crate) struct BuiltBlock {
@@ -64,8 +71,10 @@ pub(crate) struct BuiltBlock {
     pub(crate) changes: Changes,
     /// Bytes in a payload.
     pub(crate) payload_bytes: usize,
-    /// Rows.
+    /// Rows, those of the levels of the state tree included.
     pub(crate) rows: u64,
+    /// The keys that the open batch looks at, with this block.
+    pub(crate) levels: Levels,
     /// Transactions of the pool that turned out to be invalid, and why.
     pub(crate) dropped: Vec<(B256, String)>,
     /// Whether a transaction was left out because the batch had no room for it.
@@ -86,25 +95,69 @@ pub(crate) fn base_fee_after(parent: &BlockHeader) -> Result<u64, NodeError> {
     })
 }
 
+/// What a block is built with, besides the state.
+#[derive(Clone, Copy)]
+pub(crate) struct Tools<'a> {
+    /// What the prover can prove.
+    pub(crate) check: &'a dyn ProvabilityCheck,
+    /// The tree that the open batch's keys are opened in.
+    pub(crate) sealed: &'a dyn SealedTree,
+    /// The keys of the open batch's earlier blocks.
+    pub(crate) levels: &'a Levels,
+    /// Most rows of a batch of one block with one transaction.
+    pub(crate) max_rows: u64,
+}
+
+impl Tools<'_> {
+    fn level_rows(&self, opened: &Opened) -> u64 {
+        opened.levels.saturating_mul(self.check.level_rows())
+    }
+
+    /// Rows of a transaction without levels of the state tree, or why no proof can have it. The outer error is the store's.
+    pub(crate) fn provable(
+        &self,
+        executed: &Executed,
+    ) -> Result<Result<u64, Unprovable>, StoreError> {
+        let rows = match self.check.provable(executed, self.max_rows) {
+            Ok(rows) => rows,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let keys = executed.touched.leaves().into_keys();
+        let keys = keys.chain(block_keys(&executed.parent, executed.block.coinbase));
+        let opened = Levels::default().open(self.sealed, keys)?;
+        let alone = rows
+            .saturating_add(self.level_rows(&opened))
+            .saturating_add(self.check.block_rows())
+            .saturating_add(self.check.batch_rows());
+        if alone > self.max_rows {
+            return Ok(Err(Unprovable::TooManyRows {
+                rows: alone,
+                max: self.max_rows,
+            }));
+        }
+        Ok(Ok(rows))
+    }
+}
+
 /// The block that follows `plan.parent`: the pool's best transactions that fit.
 pub(crate) fn build<V: StateView>(
     plan: &BlockPlan,
     state: V,
     pool: &Pool,
-    check: &dyn ProvabilityCheck,
+    tools: Tools<'_>,
 ) -> Result<BuiltBlock, NodeError> {
-    let mut builder = Builder::new(plan, state, check)?;
+    let mut builder = Builder::new(plan, state, tools)?;
     let context = builder.context;
 
     let mut room = plan.room;
     room.payload_bytes = room.payload_bytes.saturating_sub(BLOCK_BYTES);
-    room.rows = room.rows.saturating_sub(check.block_rows());
-    let full_room = room;
+    let full_bytes = room.payload_bytes;
     let mut dropped = Vec::new();
-    let mut batch_full = false;
+    let mut batch_full = builder.rows > plan.room.rows;
     let mut best = pool.best(context.base_fee);
     while let Some(pooled) = best.peek() {
         let bytes = transaction_encoded_len(pooled.signed.transaction.encode_for_signing().len());
+        room.rows = plan.room.rows.saturating_sub(builder.rows);
         if room.transactions == 0 || bytes > room.payload_bytes || pooled.rows > room.rows {
             batch_full = true;
             best.skip();
@@ -114,14 +167,22 @@ pub(crate) fn build<V: StateView>(
             best.skip();
             continue;
         }
-        match builder.push(pooled)? {
-            Ok(rows) => {
+        // One that was dropped before it is missing.
+        if pooled.nonce() > builder.state.account(pooled.sender)?.nonce {
+            best.skip();
+            continue;
+        }
+        match builder.push(pooled, room.rows)? {
+            Pushed::Taken => {
                 room.payload_bytes -= bytes;
-                room.rows = room.rows.saturating_sub(rows);
                 room.transactions -= 1;
                 best.take();
             }
-            Err(reason) => {
+            Pushed::NoRoom => {
+                batch_full = true;
+                best.skip();
+            }
+            Pushed::Refused(reason) => {
                 dropped.push((pooled.hash, reason));
                 best.skip();
             }
@@ -131,10 +192,7 @@ pub(crate) fn build<V: StateView>(
     builder.finish(
         &plan.parent,
         Outcome {
-            payload_bytes: BLOCK_BYTES + full_room.payload_bytes - room.payload_bytes,
-            rows: check
-                .block_rows()
-                .saturating_add(full_room.rows - room.rows),
+            payload_bytes: BLOCK_BYTES + full_bytes - room.payload_bytes,
             dropped,
             batch_full,
         },
@@ -147,7 +205,7 @@ pub(crate) fn replay<V: StateView>(
     parent: &BlockHeader,
     input: &BlockInput,
     state: V,
-    check: &dyn ProvabilityCheck,
+    tools: Tools<'_>,
 ) -> Result<BuiltBlock, NodeError> {
     let refuse = |transaction: Option<usize>, reason: String| NodeError::Replay {
         block: input.number,
@@ -161,14 +219,9 @@ pub(crate) fn replay<V: StateView>(
         timestamp: input.timestamp,
         coinbase: input.coinbase,
         prev_randao: input.prev_randao,
-        room: Room {
-            payload_bytes: 0,
-            rows: 0,
-            transactions: 0,
-        },
+        room: Room::NONE,
     };
-    let mut builder = Builder::new(&plan, state, check)?;
-    let mut rows = check.block_rows();
+    let mut builder = Builder::new(&plan, state, tools)?;
     for (index, signed) in input.transactions.iter().enumerate() {
         rules::check_transaction(
             &signed.transaction,
@@ -189,16 +242,14 @@ pub(crate) fn replay<V: StateView>(
             rows: 0,
             arrival: 0,
         };
-        let needed = builder
-            .push(&transaction)?
-            .map_err(|reason| refuse(Some(index), reason))?;
-        rows = rows.saturating_add(needed);
+        if let Pushed::Refused(reason) = builder.push(&transaction, u64::MAX)? {
+            return Err(refuse(Some(index), reason));
+        }
     }
     builder.finish(
         parent,
         Outcome {
             payload_bytes: input.encoded_len(),
-            rows,
             dropped: Vec::new(),
             batch_full: false,
         },
@@ -208,7 +259,6 @@ pub(crate) fn replay<V: StateView>(
 /// What [`BuiltBlock`] says besides the block and the state.
 struct Outcome {
     payload_bytes: usize,
-    rows: u64,
     dropped: Vec<(B256, String)>,
     batch_full: bool,
 }
@@ -229,29 +279,46 @@ pub(crate) fn next_context(plan: &BlockPlan) -> Result<BlockContext, NodeError> 
     })
 }
 
+/// What became of a transaction.
+enum Pushed {
+    /// It is in the block.
+    Taken,
+    /// It needs more rows than there are.
+    NoRoom,
+    /// It is invalid, or cannot be proven, and why.
+    Refused(String),
+}
+
 struct Builder<'a, V> {
+    parent: BlockHeader,
     context: BlockContext,
-    check: &'a dyn ProvabilityCheck,
+    tools: Tools<'a>,
     state: Overlay<V>,
     transactions: Vec<SignedTransaction>,
     receipts: Vec<Receipt>,
     records: Vec<(B256, TransactionRecord)>,
     gas_used: u64,
     logs: u64,
+    levels: Levels,
+    /// Rows so far.
+    rows: u64,
 }
 
 impl<'a, V: StateView> Builder<'a, V> {
     /// The block after `plan.parent`, without transactions yet.
-    fn new(plan: &BlockPlan, state: V, check: &'a dyn ProvabilityCheck) -> Result<Self, NodeError> {
+    fn new(plan: &BlockPlan, state: V, tools: Tools<'a>) -> Result<Self, NodeError> {
         let mut builder = Self {
+            parent: plan.parent,
             context: next_context(plan)?,
-            check,
+            tools,
             state: Overlay::new(state),
             transactions: Vec::new(),
             receipts: Vec::new(),
             records: Vec::new(),
             gas_used: 0,
             logs: 0,
+            levels: tools.levels.clone(),
+            rows: 0,
         };
         builder.open(&plan.parent, plan.parent.hash())?;
         Ok(builder)
@@ -265,6 +332,8 @@ impl<'a, V: StateView> Builder<'a, V> {
             transactions,
             receipts,
             records,
+            levels,
+            rows,
             ..
         } = self;
         let input = BlockInput {
@@ -281,7 +350,6 @@ impl<'a, V: StateView> Builder<'a, V> {
         let (touched, changes) = state.finish();
         let Outcome {
             payload_bytes,
-            rows,
             dropped,
             batch_full,
         } = outcome;
@@ -292,6 +360,7 @@ impl<'a, V: StateView> Builder<'a, V> {
             changes,
             payload_bytes,
             rows,
+            levels,
             dropped,
             batch_full,
         })
@@ -302,55 +371,59 @@ impl<'a, V: StateView> Builder<'a, V> {
     fn open(&mut self, parent: &BlockHeader, parent_hash: B256) -> Result<(), StoreError> {
         self.state.load_account(HISTORY_ADDRESS)?;
         self.state.load_account(self.context.coinbase)?;
-        let word = U256::from_be_bytes(parent_hash.0);
-        self.state
-            .set_storage(HISTORY_ADDRESS, history_slot(parent.number), word)
+        let (slot, word) = (
+            history_slot(parent.number),
+            U256::from_be_bytes(parent_hash.0),
+        );
+        self.state.set_storage(HISTORY_ADDRESS, slot, word)?;
+        let keys = block_keys(parent, self.context.coinbase);
+        let opened = self.levels.open(self.tools.sealed, keys)?;
+        self.rows = (self.tools.check.block_rows()).saturating_add(self.tools.level_rows(&opened));
+        Ok(())
     }
 
-    /// Executes a transaction. Inside: its rows, or why it is invalid.
-    fn push(&mut self, pooled: &PooledTransaction) -> Result<Result<u64, String>, NodeError> {
+    /// Executes a transaction, and takes it into the block unless it needs more than `room` rows.
+    fn push(&mut self, pooled: &PooledTransaction, room: u64) -> Result<Pushed, NodeError> {
         let PooledTransaction { signed, sender, .. } = pooled;
-        let rows = match self.check.provable(signed, *sender, &self.state)? {
-            Ok(rows) => rows,
-            Err(reason) => return Ok(Err(reason.to_string())),
-        };
-        for item in signed.transaction.access_list() {
-            self.state.load_account(item.address)?;
-            for slot in &item.storage_keys {
-                self.state
-                    .load_storage(item.address, U256::from_be_bytes(slot.0))?;
-            }
-        }
         let index = self.transactions.len();
-        let outcome = match self
-            .context
-            .evm(&mut self.state)
-            .transact(transaction_environment(signed, *sender))
-        {
-            Ok(outcome) => outcome,
-            Err(EVMError::Transaction(reason)) => return Ok(Err(reason.to_string())),
-            Err(EVMError::Database(error)) => return Err(error.into()),
-            Err(error) => {
-                return Err(NodeError::Execution {
-                    block: self.context.number,
-                    transaction: index,
-                    message: error.to_string(),
-                });
+        let call = Call {
+            parent: &self.parent,
+            block: self.context,
+            signed,
+            sender: *sender,
+        };
+        let executed = match execute(call, &self.state) {
+            Ok(executed) => executed,
+            Err(failure) => {
+                let reason = failure.split(self.context.number, index)?;
+                return Ok(Pushed::Refused(reason));
             }
         };
-        self.state.commit(outcome.state)?;
-        let gas_used = outcome.result.tx_gas_used();
+        let rows = match self.tools.provable(&executed)? {
+            Ok(rows) => rows,
+            Err(reason) => return Ok(Pushed::Refused(reason.to_string())),
+        };
+        let keys = executed.touched.leaves().into_keys();
+        let opened = self.levels.open(self.tools.sealed, keys)?;
+        let rows = rows.saturating_add(self.tools.level_rows(&opened));
+        if rows > room {
+            self.levels.undo(opened);
+            return Ok(Pushed::NoRoom);
+        }
+        self.rows = self.rows.saturating_add(rows);
+        self.state.absorb(&executed.touched, &executed.changes)?;
+        let gas_used = executed.result.tx_gas_used();
         self.gas_used = self.gas_used.saturating_add(gas_used);
-        let logs = logs(&outcome.result);
+        let logs = executed.logs();
         let receipt = ReceiptRecord {
-            success: outcome.result.is_success(),
+            success: executed.result.is_success(),
             gas_used,
             cumulative_gas: self.gas_used,
             effective_gas_price: signed
                 .transaction
                 .effective_gas_price(self.context.base_fee)
                 .unwrap_or_default(),
-            created: outcome.result.created_address(),
+            created: executed.result.created_address(),
             logs: logs.clone(),
             first_log: self.logs,
         };
@@ -371,22 +444,14 @@ impl<'a, V: StateView> Builder<'a, V> {
                 receipt,
             },
         ));
-        Ok(Ok(rows))
+        Ok(Pushed::Taken)
     }
 }
 
-/// The logs of a successful execution.
-fn logs(result: &ExecutionResult) -> Vec<Log> {
-    let logs = if result.is_success() {
-        result.logs()
-    } else {
-        &[]
-    };
-    logs.iter()
-        .map(|log| Log {
-            address: log.address,
-            topics: log.data.topics().to_vec(),
-            data: log.data.data.clone(),
-        })
-        .collect()
+/// The keys that the proof of a block after `parent` opens, whatever its transactions are.
+pub(crate) fn block_keys(parent: &BlockHeader, coinbase: Address) -> impl Iterator<Item = Fr> {
+    let slot = (HISTORY_ADDRESS, history_slot(parent.number), U256::ZERO);
+    let account = Account::default();
+    let accounts = [HISTORY_ADDRESS, coinbase].map(|address| (address, &account));
+    leaves(accounts, [slot]).into_keys()
 }

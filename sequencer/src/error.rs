@@ -197,29 +197,28 @@ pub struct Shortfall {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unprovable {
     /// Contract creation.
-    #[error("it creates a contract, and this version proves ETH transfers only; set `to`")]
+    #[error("it creates a contract, which cannot be proven yet; call one that exists")]
     Creation,
-    /// The recipient has code.
+    /// The recipient has code, and this node takes transfers only.
     #[error(
-        "{0} is a contract, and this version proves ETH transfers between accounts without code only"
+        "{0} is a contract, and this node takes ETH transfers between accounts without code only"
     )]
     RecipientHasCode(Address),
-    /// The recipient is a precompile.
-    #[error(
-        "{0} is a precompiled contract, and this version proves ETH transfers between accounts without code only"
-    )]
+    /// A call to a precompile.
+    #[error("{0} is a precompiled contract; a call to it cannot be proven yet")]
     Precompile(Address),
-    /// The sender delegates to code (EIP-7702).
-    #[error(
-        "the sender {0} delegates to code (EIP-7702), and this version proves accounts without code only"
-    )]
-    SenderDelegates(Address),
+    /// The sender, or an account that is called, delegates to code (EIP-7702).
+    #[error("the account {0} delegates to code (EIP-7702), which cannot be proven yet")]
+    Delegated(Address),
+    /// An opcode that the machine does not have.
+    #[error("the opcode {0} cannot be proven yet")]
+    Opcode(String),
     /// More rows than one segment of a batch can hold.
     #[error(
-        "it needs {rows} rows with its block, and a proof holds {max}; split it into smaller transactions"
+        "it needs at least {rows} rows with its block, and a proof holds {max}; split it into smaller transactions"
     )]
     TooManyRows {
-        /// Rows of a batch with this transaction alone.
+        /// Rows of a batch with this transaction alone, as far as they were counted.
         rows: u64,
         /// Rows that a segment holds, or that a batch may have if these are fewer.
         max: u64,

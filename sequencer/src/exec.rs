@@ -52,13 +52,23 @@ impl BlockContext {
 
     /// An EVM over the given state.
     pub fn evm<DB: Database>(&self, state: DB) -> MainnetEvm<MainnetContext<DB>> {
+        self.context(state).build_mainnet()
+    }
+
+    /// The same with an inspector.
+    pub(crate) fn inspected<DB: Database, I>(
+        &self,
+        state: DB,
+        inspector: I,
+    ) -> MainnetEvm<MainnetContext<DB>, I> {
+        self.context(state).build_mainnet_with_inspector(inspector)
+    }
+
+    fn context<DB: Database>(&self, state: DB) -> MainnetContext<DB> {
         let mut config = CfgEnv::new_with_spec(SpecId::OSAKA).with_chain_id(self.chain_id);
         config.tx_chain_id_check = true;
         let context: MainnetContext<DB> = Context::new(state, SpecId::OSAKA);
-        context
-            .with_cfg(config)
-            .with_block(self.env())
-            .build_mainnet()
+        context.with_cfg(config).with_block(self.env())
     }
 }
 

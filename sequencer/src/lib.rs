@@ -19,6 +19,8 @@ mod block;
 mod config;
 mod error;
 mod exec;
+mod executed;
+mod levels;
 mod node;
 mod pool;
 mod provability;
@@ -31,12 +33,13 @@ pub use batch::{BatchProofs, Progress, ProofStatus, SealedBatch};
 pub use config::{BlockProduction, Config, PoolLimits, RpcLimits, SealPolicy};
 pub use error::{AdmissionError, NodeError, Shortfall, StoreError, Unprovable};
 pub use exec::{BlockContext, transaction_environment};
+pub use executed::Executed;
 pub use node::{BlockSummary, Node};
 pub use pool::PooledTransaction;
-pub use provability::{ProvabilityCheck, Provable, TransfersOnly};
+pub use provability::{ProvabilityCheck, TransfersOnly};
 pub use rpc::{
     BatchSelector, RpcBatch, RpcBatchStatus, RpcHandle, RpcProgress, RpcProof, RpcProveStatus,
     RpcSegmentProof, RpcStatus,
 };
-pub use state::StateView;
+pub use state::{Changes, StateView, Touched};
 pub use witness::{BatchWitness, WitnessError};

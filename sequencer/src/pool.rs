@@ -2,7 +2,10 @@
 //!
 //! The pool holds, for each sender, a run of consecutive nonces that begins at the account's next
 //! one, and the sender's balance covers all of them together. So each transaction in it can be
-//! mined in its turn, whatever else happens, as soon as the base fee allows.
+//! mined in its turn, as soon as the base fee allows.
+//!
+//! One that cannot be proven any more in its turn is dropped. Its sender's later ones stay, and wait
+//! for another transaction with its nonce.
 
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
@@ -81,12 +84,17 @@ impl Pool {
         self.senders.get(&sender)?.get(&nonce)
     }
 
-    /// The nonce after the sender's transactions; `account` is the one in the state.
+    /// The first nonce that the sender has no transaction for; `account` is the one in the state.
     pub(crate) fn next_nonce(&self, sender: Address, account: u64) -> u64 {
-        self.senders
-            .get(&sender)
-            .and_then(|run| run.last_key_value())
-            .map_or(account, |(nonce, _)| nonce.saturating_add(1))
+        let run = self.senders.get(&sender);
+        let pending = run.into_iter().flat_map(|run| run.range(account..));
+        pending.fold(account, |next, (nonce, _)| {
+            if *nonce == next {
+                next.saturating_add(1)
+            } else {
+                next
+            }
+        })
     }
 
     /// What the sender's transactions can cost together, without the one with the given nonce.

@@ -3,42 +3,41 @@
 use std::fmt;
 
 use alloy_primitives::Address;
-use protocol::{Account, SignedTransaction, rules};
+use protocol::rules;
 
-use crate::{
-    error::{StoreError, Unprovable},
-    state::StateView,
-};
-
-/// Outcome of a [`ProvabilityCheck`]: the outer error is the store's.
-pub type Provable = Result<Result<u64, Unprovable>, StoreError>;
+use crate::{error::Unprovable, executed::Executed};
 
 /// Answers whether a transaction can be proven, and how many rows it needs.
 ///
-/// The answer for a transaction must not depend on anything that other transactions can change,
-/// as long as [`Self::provable`] is asked again whenever it may: the node asks at the door, with the
-/// latest state, and again when it builds a block, with the state before the transaction. A
-/// transaction that can no longer be proven then is dropped.
+/// A transaction is asked about as it was executed on a state: at the door on the latest one, and again when a block is built, on
+/// the one before it in the block. If it can no longer be proven then, it is dropped.
+///
+/// All rows are upper bounds. What a batch needs is at most the sum of [`Self::batch_rows`], of [`Self::block_rows`] for each block,
+/// of the rows of its transactions, and of [`Self::level_rows`] for each level of the state tree through which it opens a key.
 pub trait ProvabilityCheck: fmt::Debug + Send + Sync + 'static {
-    /// Rows of the transaction: the rows of a batch with it minus those of the batch without it.
+    /// Rows of the transaction, without the levels of the state tree. More than `max_rows` need not be counted.
     ///
     /// # Errors
-    /// Outside, when the store fails; inside, why the transaction cannot be proven.
-    fn provable(
-        &self,
-        transaction: &SignedTransaction,
-        sender: Address,
-        state: &dyn StateView,
-    ) -> Provable;
+    /// Why it cannot be proven.
+    fn provable(&self, executed: &Executed, max_rows: u64) -> Result<u64, Unprovable>;
+
+    /// What can be said before a transaction is signed, when an estimate is asked for.
+    ///
+    /// # Errors
+    /// Why it cannot be proven, whoever signs it.
+    fn provable_unsigned(&self, executed: &Executed) -> Result<(), Unprovable>;
 
     /// Rows of a block without transactions.
     fn block_rows(&self) -> u64;
 
     /// Rows of a batch without blocks.
     fn batch_rows(&self) -> u64;
+
+    /// Rows of one level of the state tree on the path of a key.
+    fn level_rows(&self) -> u64;
 }
 
-/// Plain transfers of ether: `to` is present, has no code and is no precompile of Osaka.
+/// Plain transfers of ether alone, for a node that runs without a prover: `to` is present, has no code and is no precompile of Osaka.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransfersOnly {
     /// Rows of one transfer without calldata.
@@ -64,34 +63,32 @@ impl Default for TransfersOnly {
 }
 
 impl ProvabilityCheck for TransfersOnly {
-    fn provable(
-        &self,
-        transaction: &SignedTransaction,
-        sender: Address,
-        state: &dyn StateView,
-    ) -> Provable {
-        let transaction = &transaction.transaction;
-        let Some(to) = transaction.to else {
-            return Ok(Err(Unprovable::Creation));
-        };
-        if rules::is_precompile(to) {
-            return Ok(Err(Unprovable::Precompile(to)));
-        }
-        if has_code(&state.account(to)?) {
-            return Ok(Err(Unprovable::RecipientHasCode(to)));
-        }
-        if has_code(&state.account(sender)?) {
-            return Ok(Err(Unprovable::SenderDelegates(sender)));
-        }
+    fn provable(&self, executed: &Executed, _: u64) -> Result<u64, Unprovable> {
+        self.provable_unsigned(executed)?;
+        let transaction = &executed.signed.transaction;
         let list: usize = transaction
             .access_list()
             .iter()
             .map(|item| 20 + 32 * item.storage_keys.len())
             .sum();
         let bytes = (transaction.input.len() + list) as u64;
-        Ok(Ok(self
+        Ok(self
             .transaction_rows
-            .saturating_add(bytes.saturating_mul(self.rows_per_byte))))
+            .saturating_add(bytes.saturating_mul(self.rows_per_byte)))
+    }
+
+    fn provable_unsigned(&self, executed: &Executed) -> Result<(), Unprovable> {
+        let has_code = |address: Address| {
+            let account = executed.touched.accounts.get(&address);
+            account.is_some_and(|account| !account.code.is_empty())
+        };
+        match executed.signed.transaction.to {
+            None => Err(Unprovable::Creation),
+            Some(to) if rules::is_precompile(to) => Err(Unprovable::Precompile(to)),
+            Some(to) if has_code(to) => Err(Unprovable::RecipientHasCode(to)),
+            _ if has_code(executed.sender) => Err(Unprovable::Delegated(executed.sender)),
+            _ => Ok(()),
+        }
     }
 
     fn block_rows(&self) -> u64 {
@@ -101,9 +98,9 @@ impl ProvabilityCheck for TransfersOnly {
     fn batch_rows(&self) -> u64 {
         self.batch_rows
     }
-}
 
-/// Whether an account has code, a delegation included.
-pub(crate) fn has_code(account: &Account) -> bool {
-    !account.code.is_empty()
+    /// The levels are in the other figures.
+    fn level_rows(&self) -> u64 {
+        0
+    }
 }

@@ -3,7 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use alloy_primitives::{Address, B256, Bytes, U256, map::AddressMap};
-use protocol::{Account, account::CodeRecord, history};
+use protocol::{
+    Account, Fr,
+    account::{CodeRecord, storage_leaf_value},
+    hash, history,
+};
 use revm::{
     Database,
     database_interface::DBErrorMarker,
@@ -61,24 +65,58 @@ pub(crate) struct Overlay<V> {
 
 /// Accounts and slots that were read or written, with their values before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Touched {
-    /// Accounts as the base view has them.
-    pub(crate) accounts: BTreeMap<Address, Account>,
-    /// Words as the base view has them.
-    pub(crate) storage: BTreeMap<(Address, U256), U256>,
-    /// Codes that were loaded.
-    pub(crate) codes: BTreeMap<B256, Bytes>,
+pub struct Touched {
+    /// Accounts; an empty record means that the state tree has no leaf for it.
+    pub accounts: BTreeMap<Address, Account>,
+    /// Words by account and slot.
+    pub storage: BTreeMap<(Address, U256), U256>,
+    /// Codes that were loaded, by their keccak hash.
+    pub codes: BTreeMap<B256, Bytes>,
 }
 
-/// What differs from the base view.
+impl Touched {
+    /// Keys and leaves of the state tree, `None` for an absent leaf.
+    pub fn leaves(&self) -> BTreeMap<Fr, Option<Fr>> {
+        leaves(
+            (self.accounts.iter()).map(|(address, account)| (*address, account)),
+            (self.storage.iter()).map(|((address, slot), word)| (*address, *slot, *word)),
+        )
+    }
+}
+
+/// What differs from the state before.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Changes {
+pub struct Changes {
     /// Accounts with another record than before: before, after.
-    pub(crate) accounts: Vec<(Address, Account, Account)>,
+    pub accounts: Vec<(Address, Account, Account)>,
     /// Slots with another word than before: before, after.
-    pub(crate) storage: Vec<((Address, U256), U256, U256)>,
+    pub storage: Vec<((Address, U256), U256, U256)>,
     /// New codes by their keccak hash.
-    pub(crate) codes: Vec<(B256, Bytes)>,
+    pub codes: Vec<(B256, Bytes)>,
+}
+
+impl Changes {
+    /// Keys and new leaves of the state tree, `None` for a leaf that goes.
+    pub fn leaves(&self) -> BTreeMap<Fr, Option<Fr>> {
+        leaves(
+            (self.accounts.iter()).map(|(address, _, after)| (*address, after)),
+            (self.storage.iter()).map(|((address, slot), _, after)| (*address, *slot, *after)),
+        )
+    }
+}
+
+/// Keys and leaves of accounts and slots, in increasing order of keys.
+pub(crate) fn leaves<'a>(
+    accounts: impl IntoIterator<Item = (Address, &'a Account)>,
+    storage: impl IntoIterator<Item = (Address, U256, U256)>,
+) -> BTreeMap<Fr, Option<Fr>> {
+    let accounts = accounts
+        .into_iter()
+        .map(|(address, account)| (hash::account_key(address), account.leaf_value()));
+    let storage = storage
+        .into_iter()
+        .map(|(address, slot, word)| (hash::storage_key(address, slot), storage_leaf_value(word)));
+    accounts.chain(storage).collect()
 }
 
 impl<V: StateView> Overlay<V> {
@@ -165,6 +203,30 @@ impl<V: StateView> Overlay<V> {
                 self.set_storage(address, *slot, value.present_value)?;
             }
         }
+        Ok(())
+    }
+
+    /// Takes over what was looked at, and what changed, in an overlay on top of this one.
+    pub(crate) fn absorb(
+        &mut self,
+        touched: &Touched,
+        changes: &Changes,
+    ) -> Result<(), StoreError> {
+        for address in touched.accounts.keys() {
+            self.load_account(*address)?;
+        }
+        for (address, slot) in touched.storage.keys() {
+            self.load_storage(*address, *slot)?;
+        }
+        let codes = (touched.codes.iter()).map(|(keccak, code)| (*keccak, code.clone()));
+        self.touched.codes.extend(codes);
+        for (address, _, after) in &changes.accounts {
+            self.accounts.insert(*address, *after);
+        }
+        for (slot, _, after) in &changes.storage {
+            self.storage.insert(*slot, *after);
+        }
+        self.codes.extend(changes.codes.iter().cloned());
         Ok(())
     }
 

@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use protocol::{
-    Account, BatchStatement, BlockHeader, Fr, Payload,
-    account::storage_leaf_value,
-    field, hash,
+    Account, BatchStatement, BlockHeader, Fr, Payload, field,
     tree::{self, Change, MemoryStore, NODE_BYTES, Node, NodeStore},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::store::{decode, encode};
+use crate::{
+    state::leaves,
+    store::{decode, encode},
+};
 
 /// Everything from which the trace of a batch can be built, without the chain it comes from.
 ///
@@ -30,7 +31,7 @@ pub struct BatchWitness {
     pub accounts: Vec<(Address, Account)>,
     /// Every slot that the batch looks at, with its word before the batch. Sorted.
     pub storage: Vec<(Address, U256, U256)>,
-    /// Codes of accounts that the batch looks at, as far as they are executed.
+    /// Codes that were loaded to run, or to be looked at.
     pub codes: Vec<Bytes>,
     /// Nodes of the state tree under the root before the batch, as [`Node::to_bytes`]: all those
     /// on the paths of the keys above, and the siblings that removals open.
@@ -181,20 +182,6 @@ impl BatchWitness {
                 .map(|(address, slot, word)| (*address, *slot, *word)),
         )
     }
-}
-
-/// Keys and leaves of accounts and slots, in increasing order of keys.
-pub(crate) fn leaves<'a>(
-    accounts: impl IntoIterator<Item = (Address, &'a Account)>,
-    storage: impl IntoIterator<Item = (Address, U256, U256)>,
-) -> BTreeMap<Fr, Option<Fr>> {
-    let accounts = accounts
-        .into_iter()
-        .map(|(address, account)| (hash::account_key(address), account.leaf_value()));
-    let storage = storage
-        .into_iter()
-        .map(|(address, slot, word)| (hash::storage_key(address, slot), storage_leaf_value(word)));
-    accounts.chain(storage).collect()
 }
 
 /// A node store that remembers which nodes were read.

@@ -471,6 +471,11 @@ fn pool_rules() {
     });
     server.accept(&enough);
     server.refuse(&same, -32000, "replacementUnderpriced", "offer at least");
+    // A transaction of too many rows.
+    let large = signed(3, |t| {
+        (t.input, t.gas_limit) = (vec![0; 2_000].into(), 100_000)
+    });
+    server.refuse(&large, -32004, "unprovable", "a proof holds 25000");
     // Limits.
     server.accept(&signed(0, |t| t.nonce = 1));
     server.refuse(
@@ -482,10 +487,6 @@ fn pool_rules() {
     server.accept(&signed(1, |_| {}));
     server.refuse(&signed(2, |_| {}), -32005, "poolFull", "txpool is full");
     // Rows.
-    let large = signed(3, |t| {
-        (t.input, t.gas_limit) = (vec![0; 2_000].into(), 100_000)
-    });
-    server.refuse(&large, -32004, "unprovable", "a proof holds 25000");
     // Two transactions, their block and their batch take all 25,000 rows.
     assert_eq!(server.node.build_block().unwrap().transactions, 2);
     assert_eq!(server.node.latest_batch().unwrap(), 1);

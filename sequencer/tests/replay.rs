@@ -10,7 +10,7 @@ use alloy::eips::eip2930::{AccessList, AccessListItem};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
 use common::*;
 use proptest::prelude::*;
-use protocol::{Payload, history::HISTORY_ADDRESS, rules};
+use protocol::{Payload, SignedTransaction, history::HISTORY_ADDRESS, rules};
 use revm::{
     Context, MainBuilder, MainContext, SystemCallEvm,
     database::{CacheDB, EmptyDB},
@@ -285,8 +285,10 @@ fn payloads_that_break_a_rule_change_nothing() {
     );
     refuse(
         &|bad| {
-            let transaction = &mut bad.blocks[2].transactions[0].transaction;
-            (transaction.to, transaction.gas_limit) = (None, 100_000);
+            let mut creation = transfer(2, address(1), 5);
+            (creation.to, creation.gas_limit) = (TxKind::Create, 100_000);
+            let raw = sign(&key(0), creation);
+            bad.blocks[2].transactions[0] = SignedTransaction::decode_2718(&raw).unwrap();
         },
         "creates a contract",
     );

@@ -10,7 +10,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, Bytes, Signature, U256};
 use eyre::Result;
-use hallmark::pipeline;
+use hallmark::{door::Door, pipeline};
 use protocol::{Genesis, genesis::GenesisAccount};
 use sequencer::{BlockProduction, Config, Node, SealPolicy};
 use std::{path::Path, sync::Arc};
@@ -65,6 +65,14 @@ pub fn genesis() -> Result<Genesis> {
 /// # Errors
 /// When the store cannot be made.
 pub fn node(directory: &Path) -> Result<Node> {
+    node_on(directory, genesis()?)
+}
+
+/// The same on another genesis.
+///
+/// # Errors
+/// When the store cannot be made.
+pub fn node_on(directory: &Path, genesis: Genesis) -> Result<Node> {
     let config = Config {
         coinbase: COINBASE,
         block_production: BlockProduction::Manual,
@@ -75,9 +83,9 @@ pub fn node(directory: &Path) -> Result<Node> {
         },
         ..Config::default()
     };
-    let check = Arc::new(pipeline::provability());
+    let check = Arc::new(Door::new()?);
     let store = directory.join("store.redb");
-    Ok(Node::open_with(&store, genesis()?, config, check)?)
+    Ok(Node::open_with(&store, genesis, config, check)?)
 }
 
 /// Signs a transaction; its EIP-2718 bytes.

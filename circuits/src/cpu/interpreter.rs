@@ -46,6 +46,8 @@ pub struct ExecutionError {
     pub reason: String,
     /// The opcode without microcode that comes next, if that is the reason.
     pub opcode: Option<u8>,
+    /// How many instructions were executed, if the reason is that they are too many.
+    pub too_many: Option<usize>,
 }
 
 impl ExecutionError {
@@ -57,6 +59,7 @@ impl ExecutionError {
             offset: 0,
             reason,
             opcode: None,
+            too_many: None,
         }
     }
 }
@@ -255,7 +258,7 @@ fn flag(v: Fr) -> Result<bool, String> {
     }
 }
 
-/// Runs the program.
+/// Runs the program, up to `most` instructions.
 ///
 /// # Errors
 /// [`ExecutionError`] for the first rule that does not hold.
@@ -264,6 +267,7 @@ pub fn run<'m>(
     (chip, codes): (&CpuChip, &CodeChip),
     program: &Program,
     input: &SegmentInput,
+    most: usize,
 ) -> Result<Execution<'m>, ExecutionError> {
     let mut run = Run {
         input,
@@ -294,7 +298,15 @@ pub fn run<'m>(
             offset: run.requests.last_payload_byte,
             reason,
             opcode: None,
+            too_many: None,
         };
+        if ops.rows() >= most {
+            let reason = format!("more than {most} instructions are executed");
+            return Err(ExecutionError {
+                too_many: Some(ops.rows()),
+                ..fail(&run, reason)
+            });
+        }
         if let Some(n) = executed.get_mut(index as usize) {
             *n += 1;
         }

@@ -77,6 +77,8 @@
 //!   other chip consumes a token of: it changes nothing.
 //! - `touched`, `created`, `original` and the time of the consumed token: the chips that make them are bound by theirs.
 
+use crate::hash;
+
 mod columns;
 mod constraints;
 #[cfg(test)]
@@ -86,3 +88,6 @@ mod trace;
 pub use columns::{Digest, EndCells, Handed, LevelCells, Number, RecordCells, RootCells};
 pub use constraints::{TreeChip, define};
 pub use trace::{Chain, Record, Step};
+
+/// Most rows for one level of a key's path: its own, and a permutation for either side.
+pub const LEVEL_ROWS: usize = 1 + 2 * hash::ROWS;

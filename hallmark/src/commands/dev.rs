@@ -13,7 +13,7 @@ use crate::{
 use alloy::signers::local::PrivateKeySigner;
 use alloy_primitives::{U256, keccak256};
 use eyre::{Result, WrapErr};
-use hallmark::pipeline;
+use hallmark::{door::Door, pipeline};
 use protocol::{Genesis, genesis::GenesisAccount};
 use prover::segments::Prover;
 use sequencer::{BlockProduction, Config, Node, RpcLimits, SealPolicy};
@@ -93,7 +93,7 @@ pub(crate) fn run(global: &Global, args: &DevArgs) -> Result<u8> {
         &data.join("store.redb"),
         genesis.clone(),
         config(args, &genesis, largest),
-        Arc::new(pipeline::provability()),
+        Arc::new(Door::new()?),
     )?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -8,7 +8,7 @@ use alloy::{
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use eyre::{Result, WrapErr, ensure, eyre};
-use hallmark::pipeline;
+use hallmark::{door::Door, pipeline};
 use protocol::{Genesis, genesis::GenesisAccount};
 use sequencer::{BatchWitness, BlockProduction, Config, Node, RpcHandle, SealPolicy};
 use serde::{Serialize, de::DeserializeOwned};
@@ -90,7 +90,7 @@ impl Sample {
             },
             ..Config::default()
         };
-        let check = std::sync::Arc::new(pipeline::provability());
+        let check = std::sync::Arc::new(Door::new()?);
         let node = Node::open_with(store, genesis.clone(), config, check)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

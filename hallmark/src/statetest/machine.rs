@@ -5,7 +5,10 @@ use super::{
     compare::{Outcome, State},
     oracle::Executed,
 };
-use crate::pipeline;
+use crate::{
+    block::{self, StateBefore},
+    pipeline,
+};
 use alloy_primitives::{Address, B256, U256};
 use circuits::{
     cpu::{interpreter::ExecutionError, opcodes::opcode},
@@ -13,7 +16,7 @@ use circuits::{
     machine::MainMachine,
     witness::{Cut, SegmentInput, halves},
 };
-use protocol::{Account, BoundaryState, history::HISTORY_ADDRESS};
+use protocol::{Account, history::HISTORY_ADDRESS};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// First bytes of the code of an account that has delegated (EIP-7702).
@@ -64,25 +67,21 @@ pub fn segment(world: &World, built: &Built, revm: Option<&Executed>) -> Segment
     let zero = slots.iter().map(|slot| (*slot, U256::ZERO));
     let mut storage: BTreeMap<(Address, U256), U256> = zero.collect();
     storage.extend(&world.state.storage);
-    SegmentInput {
-        chain_id: world.chain_id,
-        batch_hash: revm.map_or(B256::ZERO, |executed| executed.statement.hash()),
-        from: BoundaryState {
-            state_root: world.root_bytes(),
-            tip_hash: world.parent.hash(),
-            block_number: world.parent.number,
-            block_timestamp: world.parent.timestamp,
-            ..BoundaryState::default()
-        },
-        to: None,
-        cut: None,
-        parent: world.parent,
-        payload: built.payload().encode(),
+    let batch_hash = revm.map_or(B256::ZERO, |executed| executed.statement.hash());
+    let state = StateBefore {
+        root: world.root_bytes(),
         accounts,
         storage,
         codes: world.codes.clone(),
         nodes: world.nodes.clone(),
-    }
+    };
+    block::segment(
+        world.chain_id,
+        batch_hash,
+        world.parent,
+        built.block.clone(),
+        state,
+    )
 }
 
 /// Whether an account has delegated to code (EIP-7702).

@@ -4,9 +4,10 @@ use super::{
     build::{Built, World},
     compare::{Outcome, State},
 };
+use crate::block;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use protocol::{
-    Account, BatchStatement, Block, Receipt,
+    Account, BatchStatement, Receipt,
     account::CodeRecord,
     field,
     history::{HISTORY_ADDRESS, history_slot},
@@ -96,20 +97,17 @@ pub fn run(world: &World, built: &Built) -> Result<Verdict, String> {
             })
             .collect(),
     };
-    let header = Block::seal(built.block.clone(), world.parent.hash(), vec![receipt]).header;
-    let statement = BatchStatement {
-        chain_id: world.chain_id,
-        batch_number: 1,
-        first_block: header.number,
-        last_block: header.number,
-        last_timestamp: header.timestamp,
-        previous_state_root: world.root_bytes(),
-        state_root: field::to_bytes(&state.tree_root(world)?),
-        previous_block_hash: world.parent.hash(),
-        block_hash: header.hash(),
-        payload_hash: built.payload().hash(),
-        ..BatchStatement::default()
-    };
+    let roots = [
+        world.root_bytes(),
+        field::to_bytes(&state.tree_root(world)?),
+    ];
+    let (statement, header) = block::statement(
+        world.chain_id,
+        &world.parent,
+        built.block.clone(),
+        vec![receipt],
+        roots,
+    );
     Ok(Verdict::Executed(Box::new(Executed {
         outcome: Outcome {
             state,

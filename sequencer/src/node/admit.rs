@@ -10,8 +10,10 @@ use super::{
 };
 use crate::{
     admission::{Candidate, StateRules},
-    block::base_fee_after,
-    error::{AdmissionError, NodeError, StoreError},
+    block::{Room, next_context},
+    error::{AdmissionError, NodeError},
+    exec::BlockContext,
+    levels::{Levels, Sealed},
     pool::PooledTransaction,
     store::{Latest, POOL, Read, TRANSACTIONS, Writer, number_key},
 };
@@ -62,16 +64,20 @@ impl Core {
             .db
             .write()
             .map_err(NodeError::from)
-            .and_then(|writer| Ok((writer, base_fee_after(&self.tip)?)));
-        let (writer, base_fee) = match opened {
+            .and_then(|writer| {
+                Ok((
+                    writer,
+                    next_context(&self.shared.plan(self.tip, Room::NONE))?,
+                ))
+            });
+        let (writer, block) = match opened {
             Ok(opened) => opened,
             Err(error) => return Err(failed(queue, error)),
         };
         while let Some((candidate, reply)) = queue.pop_front() {
             let hash = candidate.hash;
-            match self.admit_one(&writer, base_fee, candidate, inserted) {
+            match self.admit_one(&writer, block, candidate, inserted) {
                 Err(error) => {
-                    let error = NodeError::from(error);
                     reply(Err(error.clone()));
                     return Err(failed(queue, error));
                 }
@@ -113,10 +119,10 @@ impl Core {
     fn admit_one(
         &mut self,
         writer: &Writer,
-        base_fee: u64,
+        block: BlockContext,
         candidate: Candidate,
         inserted: &mut Vec<(B256, Option<PooledTransaction>)>,
-    ) -> Result<Verdict, StoreError> {
+    ) -> Result<Verdict, NodeError> {
         let shared = &self.shared;
         let mined = writer
             .get(TRANSACTIONS, candidate.hash.as_slice())?
@@ -127,14 +133,10 @@ impl Core {
             StateRules {
                 state: &state,
                 pool: &pool,
-                base_fee,
+                parent: &self.tip,
+                block,
                 limits: &shared.config.pool,
-                check: &*shared.check,
-                max_rows: shared
-                    .config
-                    .seal
-                    .max_rows
-                    .min(shared.config.seal.max_segment_rows),
+                tools: shared.tools(&Sealed::new(writer)?, &Levels::default()),
             }
             .check(&candidate, mined)?
         };

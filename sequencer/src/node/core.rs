@@ -19,6 +19,7 @@ use crate::{
     block::{self, BuiltBlock, Room},
     config::BlockProduction,
     error::{AdmissionError, NodeError},
+    levels::{Levels, Sealed},
     store::{ChainRead, Latest, POOL, Read, key_number},
 };
 
@@ -42,13 +43,15 @@ pub(super) enum Command {
 }
 
 /// The blocks that are in no batch yet.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct OpenBatch {
     pub(super) first: u64,
     pub(super) blocks: u64,
     pub(super) transactions: u64,
     payload_bytes: u64,
     rows: u64,
+    /// The keys that its blocks look at.
+    levels: Levels,
     /// When the first block was applied, as far as this process knows.
     since: Option<Instant>,
 }
@@ -94,6 +97,8 @@ impl Core {
                 record.transactions.len() as u64,
             );
         }
+        let keys = snapshot.touched()?.leaves().into_keys();
+        open.levels.open(&Sealed::new(&snapshot)?, keys)?;
         let mut next_arrival = 0;
         for (key, raw) in snapshot.range(POOL, &[], &[u8::MAX; 9], usize::MAX)? {
             let arrival = key_number(&key).ok_or_else(|| snapshot.corrupt("a key of the pool"))?;
@@ -101,11 +106,8 @@ impl Core {
                 .rules
                 .check(raw.into())
                 .map_err(|error| snapshot.corrupt(format!("a pending transaction: {error}")))?;
-            let rows = shared
-                .check
-                .provable(&candidate.signed, candidate.sender, &Latest(&snapshot))?
-                .unwrap_or_default();
-            shared.pool_mut().insert(pooled(candidate, rows, arrival));
+            // The rows are counted again when a block is built.
+            shared.pool_mut().insert(pooled(candidate, 0, arrival));
             next_arrival = arrival + 1;
         }
         let next_tick = match shared.config.block_production {
@@ -275,7 +277,9 @@ impl Core {
                 let snapshot = self.shared.db.read()?;
                 let plan = self.shared.plan(self.tip, room);
                 let pool = self.shared.pool();
-                block::build(&plan, Latest(&snapshot), &pool, &*self.shared.check)?
+                let sealed = Sealed::new(&snapshot)?;
+                let tools = self.shared.tools(&sealed, &self.open.levels);
+                block::build(&plan, Latest(&snapshot), &pool, tools)?
             };
             if built.records.is_empty() {
                 if built.batch_full && !fresh {
@@ -290,19 +294,20 @@ impl Core {
                     return Ok(None);
                 }
             }
-            return self.apply(&built).map(Some);
+            return self.apply(built).map(Some);
         }
     }
 
-    fn apply(&mut self, built: &BuiltBlock) -> Result<BlockSummary, NodeError> {
-        apply::apply(&self.shared.db, built, &self.shared.pool())?;
-        self.forget(built);
+    fn apply(&mut self, built: BuiltBlock) -> Result<BlockSummary, NodeError> {
+        apply::apply(&self.shared.db, &built, &self.shared.pool())?;
+        self.forget(&built);
         self.tip = built.block.header;
         self.open.add(
             built.payload_bytes as u64,
             built.rows,
             built.records.len() as u64,
         );
+        self.open.levels = built.levels;
         self.publish();
         let summary = BlockSummary {
             number: self.tip.number,
@@ -336,6 +341,7 @@ impl Core {
         for (hash, reason) in &built.dropped {
             tracing::warn!(%hash, reason, "a pending transaction is no longer valid and was dropped");
             pool.remove(*hash);
+            self.shared.dropped().insert(*hash, reason.clone());
         }
     }
 
@@ -394,13 +400,12 @@ impl Core {
         let mut built = Vec::new();
         let writer = self.shared.db.write()?;
         for input in &payload.blocks {
-            let block = block::replay(
-                self.shared.rules.chain_id,
-                &tip,
-                input,
-                Latest(&writer),
-                &*self.shared.check,
-            )?;
+            let sealed = Sealed::new(&writer)?;
+            let mut tools = self.shared.tools(&sealed, &open.levels);
+            // It was proven, whatever a segment of this node holds.
+            tools.max_rows = u64::MAX;
+            let chain_id = self.shared.rules.chain_id;
+            let mut block = block::replay(chain_id, &tip, input, Latest(&writer), tools)?;
             apply::apply_to(&writer, &block, &self.shared.pool())?;
             tip = block.block.header;
             open.add(
@@ -408,6 +413,7 @@ impl Core {
                 block.rows,
                 block.records.len() as u64,
             );
+            open.levels = std::mem::take(&mut block.levels);
             built.push(block);
         }
         writer.commit()?;
@@ -421,7 +427,8 @@ impl Core {
     }
 
     fn publish(&self) {
-        self.shared.set_open(self.open);
+        self.shared
+            .set_open(self.open.blocks, self.open.transactions);
     }
 }
 

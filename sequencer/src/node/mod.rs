@@ -3,6 +3,7 @@
 mod admit;
 mod apply;
 mod core;
+mod dropped;
 mod genesis;
 mod parked;
 mod proofs;
@@ -23,13 +24,17 @@ use protocol::{
 };
 use tokio::sync::{broadcast, oneshot};
 
-use self::core::{Command, Core, OpenBatch};
+use self::{
+    core::{Command, Core},
+    dropped::Dropped,
+};
 use crate::{
     admission::StaticRules,
     batch::{BatchProofs, ProofStatus, SealedBatch},
-    block::{self, BlockPlan, Room},
+    block::{self, BlockPlan, Room, Tools},
     config::Config,
     error::NodeError,
+    levels::{Levels, SealedTree},
     pool::Pool,
     provability::{ProvabilityCheck, TransfersOnly},
     rpc::{self, RpcHandle},
@@ -61,9 +66,11 @@ pub(crate) struct Shared {
     pub(crate) rules: StaticRules,
     pub(crate) check: Arc<dyn ProvabilityCheck>,
     pool: RwLock<Pool>,
-    open: Mutex<OpenBatch>,
+    /// Blocks and transactions of the open batch.
+    open: Mutex<(u64, u64)>,
     /// Batches that are being proven, or whose proving failed or whose proof was refused, until their proofs are stored anew.
     volatile: Mutex<BTreeMap<u64, ProofStatus>>,
+    dropped: Mutex<Dropped>,
     blocks: broadcast::Sender<BlockSummary>,
     batches: broadcast::Sender<u64>,
 }
@@ -83,26 +90,42 @@ impl Shared {
             .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn set_open(&self, open: OpenBatch) {
+    fn set_open(&self, blocks: u64, transactions: u64) {
         *self
             .open
             .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner()) = open;
+            .unwrap_or_else(|poisoned| poisoned.into_inner()) = (blocks, transactions);
     }
 
     /// Blocks and transactions of the open batch.
     pub(crate) fn open_batch(&self) -> (u64, u64) {
-        let open = self
+        *self
             .open
             .lock()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        (open.blocks, open.transactions)
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn dropped(&self) -> MutexGuard<'_, Dropped> {
+        self.dropped
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn volatile(&self) -> MutexGuard<'_, BTreeMap<u64, ProofStatus>> {
         self.volatile
             .lock()
             .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// What a block is built with, on top of a sealed tree and the open batch's earlier keys.
+    pub(crate) fn tools<'a>(&'a self, sealed: &'a dyn SealedTree, levels: &'a Levels) -> Tools<'a> {
+        let seal = &self.config.seal;
+        Tools {
+            check: &*self.check,
+            sealed,
+            levels,
+            max_rows: seal.max_rows.min(seal.max_segment_rows),
+        }
     }
 
     /// What the block after `parent` is built from, at this moment.
@@ -204,6 +227,7 @@ impl Node {
             pool: RwLock::default(),
             open: Mutex::default(),
             volatile: Mutex::default(),
+            dropped: Mutex::default(),
             blocks: broadcast::Sender::new(EVENTS),
             batches: broadcast::Sender::new(EVENTS),
         });
@@ -302,6 +326,12 @@ impl Node {
     pub fn replay_batch(&self, payload: impl Into<Bytes>) -> Result<SealedBatch, NodeError> {
         let payload = payload.into();
         self.ask(|reply| Command::Replay(payload, reply))
+    }
+
+    /// Why an accepted transaction was dropped, if it was and this process knows: it could not be mined or proven any more when
+    /// its turn came.
+    pub fn dropped(&self, hash: B256) -> Option<String> {
+        self.inner.shared.dropped().get(hash).cloned()
     }
 
     /// Blocks as they are built.

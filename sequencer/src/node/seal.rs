@@ -10,12 +10,12 @@ use protocol::{
 use crate::{
     batch::SealedBatch,
     error::NodeError,
-    state::{StateView, Touched},
+    state::{StateView, Touched, leaves},
     store::{
         BATCHES, BlockRecord, ChainRead, Db, Latest, NODES, Read, Snapshot, TOUCHED, TreeNodes,
         WITNESSES, number_key,
     },
-    witness::{BatchWitness, Recorder, leaves},
+    witness::{BatchWitness, Recorder},
 };
 
 /// Seals the blocks `first..=last` as the next batch, which without them has `batch_rows` rows.
@@ -150,16 +150,7 @@ fn update_tree(
             .map(|(address, account)| (*address, account)),
         storage_after.iter().copied(),
     );
-    let before = leaves(
-        touched
-            .accounts
-            .iter()
-            .map(|(address, account)| (*address, account)),
-        touched
-            .storage
-            .iter()
-            .map(|((address, slot), word)| (*address, *slot, *word)),
-    );
+    let before = touched.leaves();
 
     let changes: Vec<_> = after.iter().map(|(key, value)| (*key, *value)).collect();
     let recorder = Recorder::new(TreeNodes(snapshot));

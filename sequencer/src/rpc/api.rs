@@ -183,6 +183,10 @@ pub trait HallmarkApi {
     #[method(name = "getProof")]
     async fn get_proof(&self, batch: BatchSelector) -> RpcResult<RpcProof>;
 
+    /// Why an accepted transaction was dropped; `null` if it was not, as far as this process knows.
+    #[method(name = "getDropReason")]
+    async fn get_drop_reason(&self, hash: B256) -> RpcResult<Option<String>>;
+
     /// How far proving is, over all batches.
     #[method(name = "proveStatus")]
     async fn prove_status(&self) -> RpcResult<RpcProveStatus>;

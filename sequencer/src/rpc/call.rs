@@ -3,12 +3,12 @@
 use alloy::rpc::types::TransactionRequest;
 use alloy_primitives::{Bytes, TxKind, U256};
 use protocol::{
-    Signature, SignedTransaction, Transaction, rules,
+    BlockHeader, Signature, SignedTransaction, Transaction, rules,
     transaction::{AccessListItem, Envelope, TYPE_ACCESS_LIST, TYPE_DYNAMIC_FEE},
 };
 use revm::{
     ExecuteEvm,
-    context::TxEnv,
+    context::{CfgEnv, TxEnv},
     context_interface::result::{EVMError, ExecutionResult, InvalidTransaction},
 };
 
@@ -18,6 +18,7 @@ use crate::{
     block::{Room, next_context},
     error::{AdmissionError, NodeError},
     exec::BlockContext,
+    executed::{Call, Failure, execute_as},
     state::{Overlay, StateView},
     store::{ChainRead, Snapshot, ViewAt},
 };
@@ -31,12 +32,7 @@ fn context(
 ) -> Result<BlockContext, RpcError> {
     let header = snapshot.expect_block(number)?.header;
     if pending {
-        let room = Room {
-            payload_bytes: 0,
-            rows: 0,
-            transactions: 0,
-        };
-        return Ok(next_context(&node.shared().plan(header, room))?);
+        return Ok(next_context(&node.shared().plan(header, Room::NONE))?);
     }
     Ok(BlockContext {
         chain_id: node.shared().rules.chain_id,
@@ -112,18 +108,28 @@ fn transaction(
     })
 }
 
-/// Executes without keeping anything. A call without a price pays none, so the base fee is 0 for it.
-fn execute(
-    mut context: BlockContext,
-    state: &dyn StateView,
-    transaction: TxEnv,
-) -> Result<ExecutionResult, RpcError> {
+/// What a call need not satisfy.
+fn lenient(config: &mut CfgEnv) {
+    config.disable_nonce_check = true;
+    config.tx_gas_limit_cap = Some(u64::MAX);
+}
+
+/// The block for a call: one without a price pays none, so the base fee is 0 for it.
+fn priced(mut context: BlockContext, transaction: &TxEnv) -> BlockContext {
     if transaction.gas_price == 0 {
         context.base_fee = 0;
     }
-    let mut evm = context.evm(Overlay::new(state));
-    evm.ctx.cfg.disable_nonce_check = true;
-    evm.ctx.cfg.tx_gas_limit_cap = Some(u64::MAX);
+    context
+}
+
+/// Executes without keeping anything.
+fn execute(
+    context: BlockContext,
+    state: &dyn StateView,
+    transaction: TxEnv,
+) -> Result<ExecutionResult, RpcError> {
+    let mut evm = priced(context, &transaction).evm(Overlay::new(state));
+    lenient(&mut evm.ctx.cfg);
     match evm.transact(transaction) {
         Ok(outcome) => Ok(outcome.result),
         Err(EVMError::Transaction(error)) => Err(RpcError::new(FAILED, sentence(&error))),
@@ -212,7 +218,6 @@ pub(super) fn estimate(
     let cap = context.gas_limit.min(rules::MAX_TRANSACTION_GAS);
     let mut high = request.gas.unwrap_or(cap).min(cap);
     let template = transaction(node, &state, request, high)?;
-    provable(node, &state, &template)?;
 
     // No more gas than the sender can pay for.
     if template.gas_price > 0 {
@@ -233,7 +238,12 @@ pub(super) fn estimate(
             },
         )
     };
-    let first = run(high)?;
+    let parent = snapshot.expect_block(number)?.header;
+    let first = TxEnv {
+        gas_limit: high,
+        ..template.clone()
+    };
+    let first = provable(node, &parent, context, &state, first)?;
     let used = first.tx_gas_used();
     output(first)?;
 
@@ -253,9 +263,15 @@ pub(super) fn estimate(
     Ok(high)
 }
 
-/// Refuses what could not be submitted because it cannot be proven.
-fn provable(node: &Node, state: &dyn StateView, request: &TxEnv) -> Result<(), RpcError> {
-    let signed = SignedTransaction {
+/// Executes, and refuses what could not be submitted because it cannot be proven.
+fn provable(
+    node: &Node,
+    parent: &BlockHeader,
+    context: BlockContext,
+    state: &dyn StateView,
+    request: TxEnv,
+) -> Result<ExecutionResult, RpcError> {
+    let unsigned = SignedTransaction {
         transaction: Transaction {
             chain_id: node.shared().rules.chain_id,
             nonce: request.nonce,
@@ -278,12 +294,19 @@ fn provable(node: &Node, state: &dyn StateView, request: &TxEnv) -> Result<(), R
         },
         signature: Signature::default(),
     };
-    match node
-        .shared()
-        .check
-        .provable(&signed, request.caller, state)?
-    {
-        Ok(_) => Ok(()),
+    let call = Call {
+        parent,
+        block: priced(context, &request),
+        signed: &unsigned,
+        sender: request.caller,
+    };
+    let executed = execute_as(call, state, request, lenient).map_err(|failure| match failure {
+        Failure::Transaction(error) => RpcError::new(FAILED, sentence(&error)),
+        Failure::Store(error) => error.into(),
+        Failure::Evm(message) => RpcError::new(INTERNAL, message),
+    })?;
+    match node.shared().check.provable_unsigned(&executed) {
+        Ok(()) => Ok(executed.result),
         Err(reason) => Err(NodeError::from(AdmissionError::from(reason)).into()),
     }
 }

@@ -1,5 +1,7 @@
 //! The `eth` namespace.
 
+use std::sync::Arc;
+
 use alloy::{
     eips::{BlockId, BlockNumberOrTag},
     rpc::types::{
@@ -22,7 +24,12 @@ use super::{
 };
 use crate::{
     Node,
-    block::{self, Room},
+    block::{self, Room, Tools},
+    error::Unprovable,
+    executed::Executed,
+    levels::{Levels, Sealed},
+    pool::Pool,
+    provability::ProvabilityCheck,
     state::StateView,
     store::{BlockRecord, ChainRead, Latest, Snapshot, ViewAt},
 };
@@ -101,6 +108,36 @@ fn stored_block(snapshot: &Snapshot, record: &BlockRecord, full: bool) -> Result
     Ok(convert::block(header, record.payload_bytes, transactions))
 }
 
+/// What the door said of each pending transaction. Nothing depends on the answer, and asking anew takes long.
+#[derive(Debug)]
+struct AsAdmitted {
+    pool: Pool,
+    check: Arc<dyn ProvabilityCheck>,
+}
+
+impl ProvabilityCheck for AsAdmitted {
+    fn provable(&self, executed: &Executed, _: u64) -> Result<u64, Unprovable> {
+        let pooled = self.pool.get(executed.signed.hash());
+        Ok(pooled.map_or(0, |pooled| pooled.rows))
+    }
+
+    fn provable_unsigned(&self, _: &Executed) -> Result<(), Unprovable> {
+        Ok(())
+    }
+
+    fn block_rows(&self) -> u64 {
+        self.check.block_rows()
+    }
+
+    fn batch_rows(&self) -> u64 {
+        self.check.batch_rows()
+    }
+
+    fn level_rows(&self) -> u64 {
+        self.check.level_rows()
+    }
+}
+
 /// The block that would be built now.
 fn pending_block(node: &Node, snapshot: &Snapshot, full: bool) -> Result<Block, RpcError> {
     let shared = node.shared();
@@ -111,12 +148,20 @@ fn pending_block(node: &Node, snapshot: &Snapshot, full: bool) -> Result<Block, 
         rows: shared.config.seal.max_rows,
         transactions: shared.config.seal.max_transactions,
     };
-    let pool = shared.pool().clone();
+    let (sealed, levels) = (Sealed::new(snapshot)?, Levels::default());
+    let check = AsAdmitted {
+        pool: shared.pool().clone(),
+        check: Arc::clone(&shared.check),
+    };
+    let tools = Tools {
+        check: &check,
+        ..shared.tools(&sealed, &levels)
+    };
     let built = block::build(
         &shared.plan(parent, room),
         Latest(snapshot),
-        &pool,
-        &*shared.check,
+        &check.pool,
+        tools,
     )?;
     let header = &built.block.header;
     let transactions = if full {

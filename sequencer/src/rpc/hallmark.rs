@@ -72,6 +72,10 @@ impl HallmarkApiServer for Rpc {
         .await
     }
 
+    async fn get_drop_reason(&self, hash: B256) -> RpcResult<Option<String>> {
+        Ok(self.node.dropped(hash))
+    }
+
     async fn get_proof(&self, batch: BatchSelector) -> RpcResult<RpcProof> {
         self.read(move |_, snapshot| {
             let batch = find(snapshot, batch)?;

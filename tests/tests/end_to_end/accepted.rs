@@ -1,6 +1,6 @@
 //! What must hold for the honest batch.
 
-use crate::fixture::{FRESH, world};
+use crate::fixture::{CONTRACT, FRESH, world};
 use alloy::providers::{Provider, ProviderBuilder};
 use alloy_primitives::U256;
 use hallmark::pipeline;
@@ -69,13 +69,21 @@ fn from_json_rpc_to_finality() {
     assert!(verdict.gas_used <= 1_600_000, "{}", verdict.gas_used);
 
     w.node.set_finalized(1).unwrap();
-    let (status, balance) = w.runtime.block_on(async {
+    let (status, balance, contract) = w.runtime.block_on(async {
         let status: RpcProveStatus = provider
             .raw_request("hallmark_proveStatus".into(), ())
             .await
             .unwrap();
-        (status, provider.get_balance(FRESH).await.unwrap())
+        let balance = provider.get_balance(FRESH).await.unwrap();
+        (
+            status,
+            balance,
+            provider.get_balance(CONTRACT).await.unwrap(),
+        )
     });
     assert_eq!(status.finalized.to::<u64>(), 1);
     assert_eq!(balance, U256::from(12));
+    // The contract's code ran, in the proof too.
+    assert_eq!(contract, U256::from(1));
+    assert_eq!(w.witness.codes.len(), 1);
 }

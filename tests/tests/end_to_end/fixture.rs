@@ -12,6 +12,7 @@ use hallmark::{
     pipeline::{self, PlannedSegment},
     plan,
 };
+use protocol::{Genesis, genesis::GenesisAccount};
 use prover::{ProofFile, SrsLabel, VerifyingKey, progress::Silent, segments::Prover};
 use sequencer::{BatchWitness, Node, RpcHandle};
 use std::{
@@ -19,11 +20,29 @@ use std::{
     sync::{Arc, LazyLock},
 };
 use tempfile::TempDir;
-use tests::{CHAIN_ID, genesis, key, node};
+use tests::{CHAIN_ID, genesis, key, node_on};
 use tokio::runtime::Runtime;
 
 /// An account that is in no genesis.
 pub(crate) const FRESH: Address = Address::repeat_byte(0x77);
+
+/// A contract of the genesis, which adds up the numbers from 4 to 1.
+pub(crate) const CONTRACT: Address = Address::repeat_byte(0xa1);
+const CODE: &[u8] = &[
+    0x5f, 0x60, 4, 0x5b, 0x90, 0x81, 0x01, 0x90, 0x60, 1, 0x90, 0x03, 0x80, 0x60, 3, 0x57, 0x00,
+];
+
+/// The genesis with the contract.
+pub(crate) fn chain() -> Genesis {
+    let mut genesis = genesis().unwrap();
+    let contract = GenesisAccount {
+        nonce: 1,
+        code: Bytes::from_static(CODE),
+        ..GenesisAccount::default()
+    };
+    genesis.accounts.insert(CONTRACT, contract);
+    genesis
+}
 
 /// Everything about the proven batch.
 pub(crate) struct World {
@@ -51,7 +70,7 @@ pub(crate) fn keys() -> PathBuf {
 impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let node = node(directory.path()).unwrap();
+        let node = node_on(directory.path(), chain()).unwrap();
         let runtime = Runtime::new().unwrap();
         let rpc = runtime
             .block_on(node.start_rpc(([127, 0, 0, 1], 0).into()))
@@ -94,7 +113,7 @@ impl World {
     /// An L1 with the rollup and nothing committed.
     pub(crate) fn l1(&self) -> EmbeddedL1 {
         let root = self.witness.statement.previous_state_root;
-        let header = genesis().unwrap().header();
+        let header = chain().header();
         let mut l1 = EmbeddedL1::deploy(&[&self.key], CHAIN_ID, &header, root, 0).unwrap();
         l1.set_time(self.witness.statement.last_timestamp);
         l1
@@ -114,7 +133,7 @@ impl World {
     }
 }
 
-/// Transfers of all types, with calldata, with an access list, to a fresh account and to oneself, in two blocks.
+/// Transactions of all types, with calldata, with an access list, to a fresh account and to a contract, in two blocks.
 fn blocks() -> [Vec<(u8, TransactionRequest)>; 2] {
     let transfer = |to, wei: u64| {
         TransactionRequest::default()
@@ -125,7 +144,6 @@ fn blocks() -> [Vec<(u8, TransactionRequest)>; 2] {
         address: FRESH,
         storage_keys: vec![B256::with_last_byte(3)],
     };
-    let myself = key(2).unwrap().address();
     [
         vec![
             (0, transfer(FRESH, 5)),
@@ -138,7 +156,7 @@ fn blocks() -> [Vec<(u8, TransactionRequest)>; 2] {
         ],
         vec![(
             2,
-            transfer(myself, 1)
+            transfer(CONTRACT, 1)
                 .with_gas_price(3_000_000_000)
                 .with_access_list(AccessList(vec![item])),
         )],
