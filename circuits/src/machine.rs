@@ -1,5 +1,9 @@
 //! The main machine: all chips on one table, and how a segment's execution fills it.
 
+mod profile;
+
+pub use profile::{Explained, Place, Profile, Spent};
+
 use crate::{
     LAYOUT, arith,
     buses::Buses,
@@ -7,7 +11,7 @@ use crate::{
     cpu::{
         self,
         asm::Program,
-        interpreter::{self, Execution, ExecutionError},
+        interpreter::{self, Execution, ExecutionError, Options},
         isa::OPCODES_AT,
     },
     framework::{Machine, MachineBuilder, table::Table, trace::Trace},
@@ -129,7 +133,11 @@ impl MainMachine {
         input: &SegmentInput,
         most: usize,
     ) -> Result<Execution<'m>, ExecutionError> {
-        interpreter::run(trace, self.chips(), &self.program, input, most)
+        let options = Options {
+            most,
+            ..Options::default()
+        };
+        interpreter::run(trace, self.chips(), &self.program, input, options)
     }
 
     /// Whether the EVM's opcode with this byte has microcode.

@@ -118,14 +118,18 @@ pub(crate) fn marginal_costs<C>(
 /// Panics unless the lines are those of `circuits/golden/NAME.txt`; with the variable `UPDATE_GOLDEN` set it writes them.
 pub(crate) fn assert_golden(name: &str, lines: &[String]) {
     let path = format!("{}/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-    let text = lines.join("\n") + "\n";
+    assert_text(&path, &(lines.join("\n") + "\n"));
+}
+
+/// The same for a whole file.
+pub(crate) fn assert_text(path: &str, text: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(&path, &text).expect("the golden file can be written");
+        std::fs::write(path, text).expect("the golden file can be written");
     }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default();
-    assert_eq!(
-        golden, text,
-        "{path}: set UPDATE_GOLDEN to accept the change"
+    let golden = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(
+        golden == text,
+        "{path} is not what the source says: set UPDATE_GOLDEN to accept the change"
     );
 }
 

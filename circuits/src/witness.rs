@@ -7,7 +7,7 @@ pub use codes::Codes;
 pub(crate) use records::Records;
 pub use records::StateChange;
 
-use crate::{Fr, arith, framework::pow2, io, keccak, logic, secp};
+use crate::{Fr, arith, cpu::profile::Asked, framework::pow2, io, keccak, logic, secp};
 use alloy_primitives::{Address, B256, Bytes, U256};
 use ff::Field;
 use protocol::{Account, BatchStatement, BlockHeader, BoundaryState, field, tree::MemoryStore};
@@ -159,6 +159,21 @@ impl Requests {
         Self {
             reads: io::Reads::new(payload),
             ..Self::default()
+        }
+    }
+
+    /// How much was asked for so far; accesses to records are not known here.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked {
+            accesses: 0,
+            ariths: self.ariths.len(),
+            products: self.products.len(),
+            logics: self.logics.len(),
+            words: self.words.len(),
+            reads: self.reads.rows(),
+            keccaks: self.keccaks.len(),
+            signatures: self.signatures.len(),
+            permutations: self.permutations.len(),
         }
     }
 

@@ -5,12 +5,8 @@
 use crate::l1::SegmentProof;
 use alloy_primitives::{B256, Bytes, U256, keccak256};
 use circuits::{
-    framework::{
-        checker::{self, Failure},
-        circuit::MachineCircuit,
-        table::Table,
-    },
-    machine::MainMachine,
+    framework::{checker, circuit::MachineCircuit, table::Table},
+    machine::{Explained, MainMachine, Spent},
     witness::{SegmentInput, halves},
 };
 use eyre::{Result, WrapErr, eyre};
@@ -100,6 +96,35 @@ pub fn whole_rows(witness: &BatchWitness) -> Result<usize> {
     Ok(measured.map_err(|e| eyre!("{e}"))?.rows)
 }
 
+/// What each transaction of a batch costs, by number from 1, and what it is spent on: opcodes and parts of the program.
+///
+/// # Errors
+/// When the batch breaks a rule.
+pub fn profile(witness: &BatchWitness) -> Result<BTreeMap<u64, Vec<Cost>>> {
+    let machine = MainMachine::get();
+    let profile = machine.profile(&segment_input(witness)?);
+    let mut costs: BTreeMap<u64, Vec<Cost>> = BTreeMap::new();
+    for ((transaction, activity), spent) in profile.map_err(|e| eyre!("{e}"))? {
+        if let Some(n) = transaction {
+            let name = activity.name(&machine.program);
+            costs.entry(n).or_default().push(Cost { name, spent });
+        }
+    }
+    for of_transaction in costs.values_mut() {
+        of_transaction.sort_by_key(|c| std::cmp::Reverse(c.spent.rows()));
+    }
+    Ok(costs)
+}
+
+/// What one opcode, or one part of the program outside of contracts, costs in a transaction.
+#[derive(Clone, Debug)]
+pub struct Cost {
+    /// The opcode's name, or what the part is for.
+    pub name: String,
+    /// How often it was done, and its rows.
+    pub spent: Spent,
+}
+
 /// Rows of all segments.
 pub fn rows(segments: &[PlannedSegment]) -> usize {
     segments.iter().map(|s| s.rows).sum()
@@ -128,7 +153,7 @@ pub fn describe(segments: &[PlannedSegment]) -> String {
 #[derive(Clone, Debug, Default)]
 pub struct Checked {
     /// What does not hold, ten failures a segment at most.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<Explained>,
     /// Seconds that the checker took, without filling the tables.
     pub seconds: f64,
 }
@@ -145,7 +170,9 @@ pub fn check(segments: &[PlannedSegment]) -> Result<Checked> {
         let started = std::time::Instant::now();
         let failures = checker::check(machine, &table, 10).err();
         checked.seconds += started.elapsed().as_secs_f64();
-        checked.failures.extend(failures.unwrap_or_default());
+        let failures = failures.unwrap_or_default();
+        let explained = MainMachine::get().explain(&table, failures);
+        checked.failures.extend(explained);
     }
     Ok(checked)
 }

@@ -13,6 +13,7 @@ use ff::{Field, PrimeField};
 use protocol::{account::EMPTY_CODE_COMMITMENT, field};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::Range,
     sync::Arc,
 };
 
@@ -87,6 +88,10 @@ pub struct Program {
     pub names: Vec<String>,
     /// What each instruction is for, by index of the first one it stands for.
     pub notes: BTreeMap<u64, String>,
+    /// Indices of the instructions of a transaction; the first one begins it.
+    pub transaction: Range<u64>,
+    /// Indices of those of the opcodes and of what they call.
+    pub opcodes: Range<u64>,
     /// From which instruction on the words of the boundary state after the segment are in place, and where they are.
     pub boundary: (u64, SegmentVars),
     /// Index plus 1 of the instruction at an address, 0 where there is none.
@@ -109,6 +114,11 @@ impl Program {
     pub(super) fn faults(&self, tag: u64, r: &Registers) -> bool {
         let known = u8::try_from(tag).ok().and_then(opcode);
         known.is_some_and(|o| !o.begins(r))
+    }
+    /// Index of the first instruction of the part that the one with this index belongs to.
+    pub(super) fn part_begin(&self, index: u64) -> u64 {
+        let note = self.notes.range(..=index).next_back();
+        note.map_or(0, |n| *n.0)
     }
     /// What the instruction with this index is for.
     pub fn part(&self, index: u64) -> &str {
@@ -279,6 +289,8 @@ pub struct Asm {
     names: Vec<String>,
     notes: BTreeMap<u64, String>,
     own: Own,
+    transaction: Range<u64>,
+    opcodes: Range<u64>,
     /// Address that the next instruction has.
     address: Option<u64>,
     /// Group that the stream last written to is written to next.
@@ -311,6 +323,8 @@ impl Default for Asm {
             names,
             notes: BTreeMap::new(),
             own,
+            transaction: 0..0,
+            opcodes: 0..0,
             address: None,
             written: 0,
             open: false,
@@ -352,6 +366,18 @@ impl Asm {
         self.notes.insert(self.drafts.len() as u64, text.into());
     }
 
+    /// What `body` emits is the program of a transaction.
+    pub(super) fn transaction(&mut self, body: impl FnOnce(&mut Self)) {
+        let begin = self.drafts.len() as u64;
+        body(self);
+        self.transaction = begin..self.drafts.len() as u64;
+    }
+    /// What `body` emits is the program of the opcodes.
+    pub(super) fn opcodes(&mut self, body: impl FnOnce(&mut Self)) {
+        let begin = self.drafts.len() as u64;
+        body(self);
+        self.opcodes = begin..self.drafts.len() as u64;
+    }
     /// The next instruction has this address.
     pub(super) fn at(&mut self, address: u64) {
         assert!(self.address.is_none(), "an instruction has one address");
@@ -916,6 +942,8 @@ impl Asm {
             words,
             names: self.names,
             notes: self.notes,
+            transaction: self.transaction,
+            opcodes: self.opcodes,
             boundary: (boundary, vars),
             indices,
         }

@@ -12,6 +12,7 @@ use super::{
     },
     memory::{Memory, Registers, Token},
     opcodes::{JUMPDEST, opcode},
+    profile::{Asked, Mark, Recorder},
     program::boundary_state,
 };
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
 };
 use alloy_primitives::{Address, U256};
 use ff::Field;
-use protocol::{BoundaryState, field, poseidon2};
+use protocol::{BoundaryState, field, hash, poseidon2};
 use std::cell::OnceCell;
 
 /// Why the program cannot run to its end: the segment cannot be proven.
@@ -176,6 +177,10 @@ pub struct Execution<'m> {
     pub public: U256,
     /// How often each instruction was executed, by its index in the program.
     pub executed: Vec<u64>,
+    /// What it was doing when, if that was asked for.
+    pub marks: Vec<Mark>,
+    /// Tree keys of the records, one for each access.
+    pub keys: Vec<Fr>,
 }
 
 /// One access to a record: values at the places of its bus.
@@ -203,6 +208,7 @@ struct Run<'a> {
     /// The access whose stamp is the current one.
     open: Option<Access>,
     accesses: Vec<Access>,
+    recorder: Option<Recorder>,
 }
 
 /// One instruction's operands while it runs, as the service sees them.
@@ -258,7 +264,25 @@ fn flag(v: Fr) -> Result<bool, String> {
     }
 }
 
-/// Runs the program, up to `most` instructions.
+/// How the program is run.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Instructions after which it stops.
+    pub most: usize,
+    /// Whether the execution says what it was doing when.
+    pub marked: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            most: usize::MAX,
+            marked: false,
+        }
+    }
+}
+
+/// Runs the program.
 ///
 /// # Errors
 /// [`ExecutionError`] for the first rule that does not hold.
@@ -267,7 +291,7 @@ pub fn run<'m>(
     (chip, codes): (&CpuChip, &CodeChip),
     program: &Program,
     input: &SegmentInput,
-    most: usize,
+    Options { most, marked }: Options,
 ) -> Result<Execution<'m>, ExecutionError> {
     let mut run = Run {
         input,
@@ -279,6 +303,7 @@ pub fn run<'m>(
         recovered: None,
         open: None,
         accesses: vec![],
+        recorder: marked.then(Recorder::default),
     };
     let (complete, vars) = &program.boundary;
     let (mut boundary, mut public) = (BoundaryState::default(), U256::ZERO);
@@ -309,6 +334,12 @@ pub fn run<'m>(
         }
         if let Some(n) = executed.get_mut(index as usize) {
             *n += 1;
+        }
+        if let Some(recorder) = &mut run.recorder {
+            recorder.next(program, index, || Asked {
+                accesses: run.accesses.len(),
+                ..run.requests.asked()
+            });
         }
         let done = (run.op(program, index)).map_err(|e| fail(&run, e))?;
         let mut row = ops.push(chip.op);
@@ -368,6 +399,8 @@ pub fn run<'m>(
         boundary,
         public,
         executed,
+        marks: run.recorder.map(|r| r.marks).unwrap_or_default(),
+        keys: run.accesses.iter().map(Access::key).collect(),
     })
 }
 
@@ -389,6 +422,13 @@ fn word(v: U256) -> (Fr, Fr) {
 }
 
 impl Access {
+    /// The record's key in the state tree.
+    fn key(&self) -> Fr {
+        match self.slot {
+            Some(slot) => hash::storage_key(self.address, slot),
+            None => hash::account_key(self.address),
+        }
+    }
     fn fill(&self, row: &mut Row<'_>, c: &RecordCells) {
         row.set(c.slot, u64::from(self.slot.is_some()))
             .set_all(&c.record, self.before)

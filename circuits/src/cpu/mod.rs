@@ -83,8 +83,10 @@ mod columns;
 mod constraints;
 pub mod interpreter;
 pub mod isa;
+pub mod listing;
 mod memory;
 pub mod opcodes;
+pub mod profile;
 pub mod program;
 
 pub use columns::{InitialCells, OpCells, RecordCells};

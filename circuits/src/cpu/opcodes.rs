@@ -190,6 +190,11 @@ pub fn opcode(byte: u8) -> Option<&'static Opcode> {
     OPCODES.get(at)
 }
 
+/// The opcode's name, or the byte in hexadecimal if Osaka has none.
+pub fn name(byte: u8) -> String {
+    opcode(byte).map_or_else(|| format!("0x{byte:02x}"), |o| o.name.to_owned())
+}
+
 impl Opcode {
     /// Whether it can begin: the gas covers its constant cost, the stack has what it takes, and room for what it gives.
     pub(super) fn begins(&self, r: &Registers) -> bool {

@@ -165,6 +165,22 @@ pub fn check(machine: &Machine, table: &Table, limit: usize) -> Result<Report, V
     }
 }
 
+/// Digests of the messages of the logical row on this physical row that other rows may share; none if no logical row begins there.
+pub(crate) fn messages(machine: &Machine, table: &Table, row: usize) -> Vec<Digest> {
+    let head = table.heads.get(row).copied().unwrap_or(0);
+    let Some(kind) = usize::from(head)
+        .checked_sub(1)
+        .and_then(|k| machine.kinds.get(k))
+    else {
+        return vec![];
+    };
+    let mut scratch = Scratch::default();
+    scratch.evaluate(kind, table, row);
+    let sent = kind.sent(&scratch.outputs);
+    let shared = sent.filter(|m| m.multiplicity != Fr::ZERO && m.kind(machine) != BusKind::Table);
+    shared.map(|m| m.digest()).collect()
+}
+
 /// Outputs of one logical row's program, with the memory to compute them.
 #[derive(Default)]
 pub(crate) struct Scratch {

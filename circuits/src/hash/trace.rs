@@ -45,6 +45,10 @@ impl Permutations {
         }
         state[0]
     }
+    /// Inputs of the different permutations, in the order in which they were requested.
+    pub fn inputs(&self) -> impl Iterator<Item = &[Fr; WIDTH]> {
+        self.order.iter()
+    }
     /// Number of different permutations.
     pub fn len(&self) -> usize {
         self.order.len()

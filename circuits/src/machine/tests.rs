@@ -1,5 +1,6 @@
 //! Whole segments on the whole machine.
 
+mod book;
 mod choices;
 mod coverage;
 mod evm;

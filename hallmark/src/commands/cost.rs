@@ -16,7 +16,10 @@ use alloy::{
 };
 use alloy_primitives::B256;
 use eyre::{Result, WrapErr};
-use hallmark::{pipeline, plan};
+use hallmark::{
+    pipeline::{self, Cost},
+    plan,
+};
 use prover::segments::Prover;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -63,6 +66,10 @@ fn batch(prover: &Prover, largest: u32, path: &Path) -> Result<Value> {
         .map(|s| pipeline::budget(prover, s.k).seconds)
         .sum();
     let blocks = witness.decode_payload()?.blocks;
+    let profile = pipeline::profile(&witness)?;
+    let by_transaction = profile
+        .iter()
+        .map(|(number, costs)| json!({ "transaction": number, "costs": table(costs) }));
     Ok(json!({
         "batch": path.display().to_string(),
         "blocks": blocks.len(),
@@ -74,7 +81,22 @@ fn batch(prover: &Prover, largest: u32, path: &Path) -> Result<Value> {
         "k": segments.iter().map(|s| s.k).collect::<Vec<_>>(),
         "share_of_shape": rows as f64 / capacity.max(1) as f64,
         "prove_seconds_estimate": seconds,
+        "by_transaction": by_transaction.collect::<Vec<_>>(),
     }))
+}
+
+/// What a transaction's rows are for.
+fn table(costs: &[Cost]) -> Vec<Value> {
+    let line = |c: &Cost| {
+        json!({
+            "name": c.name,
+            "times": c.spent.times,
+            "micro_instructions": c.spent.instructions,
+            "rows": c.spent.rows(),
+            "rows_by_chip": c.spent.rows_by_chip,
+        })
+    };
+    costs.iter().map(line).collect()
 }
 
 /// The kinds of transactions whose cost is measured: name and the request to the fresh account `to`.
@@ -171,6 +193,32 @@ fn print_transactions(report: &Value) {
     }
 }
 
+/// Lines of a transaction's costs that are printed; what is less is summed up.
+const LINES: usize = 16;
+
+fn print_costs(costs: &Value) {
+    let number = |v: &Value| v.as_u64().unwrap_or(0);
+    let lines = costs.as_array().map_or(&[][..], Vec::as_slice);
+    let (shown, rest) = lines.split_at(lines.len().min(LINES));
+    for c in shown {
+        let chips = c["rows_by_chip"].as_object().into_iter().flatten();
+        let chips: Vec<String> = chips
+            .map(|(chip, n)| format!("{chip} {}", group(number(n))))
+            .collect();
+        println!(
+            "    {:>9}  {:>4} x {}: {}",
+            group(number(&c["rows"])),
+            number(&c["times"]),
+            c["name"].as_str().unwrap_or_default(),
+            chips.join(", ")
+        );
+    }
+    let rest: u64 = rest.iter().map(|c| number(&c["rows"])).sum();
+    if rest > 0 {
+        println!("    {:>9}  others", group(rest));
+    }
+}
+
 fn print_batch(report: &Value) {
     println!("{}", report["batch"].as_str().unwrap_or_default());
     println!(
@@ -185,5 +233,9 @@ fn print_batch(report: &Value) {
     );
     for (chip, rows) in report["rows_by_chip"].as_object().into_iter().flatten() {
         println!("  {chip:<10} {:>9}", group(rows.as_u64().unwrap_or(0)));
+    }
+    for t in report["by_transaction"].as_array().into_iter().flatten() {
+        println!("  transaction {}", t["transaction"]);
+        print_costs(&t["costs"]);
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, tx: &TransactionVars, next: Label,
         })
     });
     p.jump_zero(s.left, close);
-    transaction::assemble(p, v, tx);
+    p.transaction(|p| transaction::assemble(p, v, tx));
     p.note("transaction done");
     p.sub(Some(s.left), Some(s.left), 1);
     p.add(s.transactions, s.transactions, 1);

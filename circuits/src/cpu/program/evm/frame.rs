@@ -18,7 +18,7 @@ pub(in crate::cpu::program) fn run(p: &mut Asm, v: &Vars, x: &TransactionVars) {
         short: p.label(),
     };
     begin(p, v, x, e);
-    opcodes(p, v, x, e, ends);
+    p.opcodes(|p| opcodes(p, v, x, e, ends));
     end(p, v, x, e, ends);
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     cpu::{
         asm::{Choice, Program},
-        interpreter,
+        interpreter::{self, Options},
         program::SegmentVars,
     },
     framework::trace::Trace,
@@ -91,7 +91,7 @@ fn input() -> SegmentInput {
 fn run(program: &Program, input: &SegmentInput) -> Option<Outcome> {
     let m = MainMachine::get();
     let trace = Trace::counting(&m.machine);
-    let run = interpreter::run(trace, m.chips(), program, input, usize::MAX).ok()?;
+    let run = interpreter::run(trace, m.chips(), program, input, Options::default()).ok()?;
     Some((run.boundary.state_root.into(), run.boundary.block_number))
 }
 

@@ -1,7 +1,7 @@
 //! Forged runs of a contract: other operands, opcodes, registers, places of the stack.
 
 use super::{super::evm::Case, Rows, refused};
-use crate::{Fr, cpu::isa::Op, machine::MainMachine, testing::assert_holds};
+use crate::{Fr, cpu::isa::Op, framework::checker, machine::MainMachine, testing::assert_holds};
 use ff::Field;
 
 /// PUSH1 5, PUSH32, SWAP1, DUP2, LT, PUSH1 41, JUMP to a JUMPDEST, NOT, STOP.
@@ -31,6 +31,51 @@ impl Rows {
         assert_eq!(rows.len(), 1, "{name}");
         rows[0]
     }
+}
+
+// POSITIVE
+
+#[test]
+fn a_failure_says_where_in_the_transaction_it_is() {
+    let honest = honest();
+    let m = MainMachine::get();
+    let explained = |forge: &dyn Fn(&mut Rows)| {
+        let mut forged = honest.clone();
+        forge(&mut forged);
+        let table = forged.build();
+        let failures = checker::check(&m.machine, &table, 1).unwrap_err();
+        m.explain(&table, failures)[0].to_string()
+    };
+    let c = &m.cpu.op_cells;
+    let swap = honest.opcode("SWAP1");
+    let text = explained(&|r| r.add(swap, c.at_old, 1));
+    let place = "transaction 1, pc 35, SWAP1, micro-instruction 16528 (SWAP1)";
+    assert!(text.starts_with(place), "{text}");
+    for part in [
+        "cpu.op: address of the next opcode",
+        "is 1 instead of 0",
+        "advance = 1",
+    ] {
+        assert!(text.contains(part), "{text}");
+    }
+    // A row of another chip belongs to the opcode that asked for it.
+    let table = honest.build();
+    let rows = (0..table.rows()).filter(|r| table.heads[*r] != 0);
+    let rows = rows.filter(|r| {
+        let kind = usize::from(table.heads[*r]) - 1;
+        m.machine.kinds[kind].name.starts_with("arith")
+    });
+    let failure = |row| checker::Failure {
+        row,
+        kind: String::new(),
+        relation: String::new(),
+        detail: String::new(),
+        values: vec![],
+    };
+    let places = m.explain(&table, rows.map(failure).collect());
+    let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+    let of_less = |p: &&String| p.starts_with("transaction 1, pc 37, LT, ");
+    assert_eq!(places.iter().filter(of_less).count(), 1, "{places:?}");
 }
 
 // NEGATIVE
