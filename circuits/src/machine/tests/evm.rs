@@ -1,5 +1,6 @@
 //! Contracts in one call frame: the machine's interpreter against `revm`, and the checker.
 
+mod arithmetic;
 mod memory;
 
 use super::super::MainMachine;
@@ -293,6 +294,7 @@ fn plain_cases() -> Vec<Case> {
         jumps,
         long,
         size,
+        arithmetic::checked(&arithmetic::operations()),
     ]);
     cases
 }
@@ -333,6 +335,7 @@ fn failing_cases() -> Vec<Case> {
     landing.gas = INTRINSIC + 11;
     cases.push(landing);
     cases.extend(memory::failing());
+    cases.push(arithmetic::exponent_of(3, true, 1));
     cases
 }
 

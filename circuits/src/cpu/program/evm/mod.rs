@@ -16,6 +16,7 @@ mod logs;
 mod memory;
 
 mod modular;
+mod power;
 mod signed;
 mod stack;
 
@@ -300,6 +301,7 @@ fn opcodes(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) 
     bits::assemble(&mut f);
     signed::comparisons(&mut f);
     modular::assemble(&mut f);
+    power::assemble(&mut f);
     stack::assemble(&mut f);
     control::assemble(&mut f);
     environment::assemble(&mut f, v, x);
