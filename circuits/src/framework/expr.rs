@@ -1,6 +1,7 @@
 //! Expressions over the cells of a logical row.
 
 use super::super::Fr;
+use alloy_primitives::U256;
 use ff::Field;
 use std::{
     ops::{Add, Mul, Neg, Sub},
@@ -176,7 +177,11 @@ impl std::iter::Sum for Expr {
 
 /// `2^n` in the scalar field.
 pub fn pow2(n: u32) -> Fr {
-    Fr::from(2).pow([u64::from(n)])
+    match n {
+        // Less than the order.
+        0..=253 => Fr::from_raw(*(U256::from(1) << n).as_limbs()),
+        _ => Fr::from(2).pow([u64::from(n)]),
+    }
 }
 
 /// `Σ coefficient · cell`.
@@ -185,4 +190,17 @@ pub fn lin<C: Into<Fr>, E: Into<Expr>>(terms: impl IntoIterator<Item = (C, E)>) 
         .into_iter()
         .map(|(c, e)| scale(e.into(), c.into()))
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_of_two_double() {
+        assert_eq!(pow2(0), Fr::ONE);
+        for n in 0..300 {
+            assert_eq!(pow2(n + 1), pow2(n).double(), "2^{n}");
+        }
+    }
 }
