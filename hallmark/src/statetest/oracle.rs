@@ -7,7 +7,7 @@ use super::{
 use crate::block;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use protocol::{
-    Account, BatchStatement, Receipt,
+    Account, BatchStatement, Block, BlockHeader, Receipt,
     account::CodeRecord,
     field,
     history::{HISTORY_ADDRESS, history_slot},
@@ -125,7 +125,7 @@ pub fn run(world: &World, built: &Built) -> Result<Verdict, String> {
 }
 
 /// Takes over what the transaction left; the accounts that it touched.
-fn commit(state: &mut State, changes: EvmState) -> BTreeSet<Address> {
+pub fn commit(state: &mut State, changes: EvmState) -> BTreeSet<Address> {
     let mut touched = BTreeSet::new();
     for (address, account) in changes {
         if !account.is_touched() {
@@ -158,25 +158,35 @@ fn commit(state: &mut State, changes: EvmState) -> BTreeSet<Address> {
 }
 
 /// The state after the block's start, with a record of what was looked at.
-struct WorldDatabase<'a> {
+#[derive(Clone, Debug)]
+pub struct WorldDatabase<'a> {
     world: &'a World,
-    state: State,
-    accounts: BTreeSet<Address>,
-    slots: BTreeSet<(Address, U256)>,
+    /// The state.
+    pub state: State,
+    /// Accounts that were looked at.
+    pub accounts: BTreeSet<Address>,
+    /// Slots that were looked at.
+    pub slots: BTreeSet<(Address, U256)>,
 }
 
 impl<'a> WorldDatabase<'a> {
-    /// The block starts: the parent's hash goes into the history contract (EIP-2935).
-    fn new(world: &'a World) -> Self {
-        let mut state = world.state.clone();
-        let slot = (HISTORY_ADDRESS, history_slot(world.parent.number));
-        state.storage.insert(slot, world.parent.hash().into());
-        Self {
+    /// The block after the world's parent starts.
+    pub fn new(world: &'a World) -> Self {
+        let mut database = Self {
             world,
-            state,
+            state: world.state.clone(),
             accounts: BTreeSet::from([HISTORY_ADDRESS, world.block.coinbase]),
-            slots: BTreeSet::from([slot]),
-        }
+            slots: BTreeSet::new(),
+        };
+        database.start_block(&world.parent);
+        database
+    }
+
+    /// The block after `parent` starts: the parent's hash goes into the history contract (EIP-2935).
+    pub fn start_block(&mut self, parent: &BlockHeader) {
+        let slot = (HISTORY_ADDRESS, history_slot(parent.number));
+        self.slots.insert(slot);
+        self.state.storage.insert(slot, parent.hash().into());
     }
 }
 
