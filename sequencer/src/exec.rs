@@ -4,12 +4,17 @@ use alloy_primitives::{Address, B256, TxKind, U256};
 use protocol::SignedTransaction;
 use revm::{
     Context, Database, MainBuilder, MainnetEvm,
-    context::{BlockEnv, CfgEnv, TxEnv},
+    bytecode::opcode::SLOAD,
+    context::{BlockEnv, Cfg, CfgEnv, ContextError, ContextTr, TxEnv},
     context_interface::{
         block::BlobExcessGasAndPrice,
         transaction::{AccessList, AccessListItem},
     },
     handler::MainnetContext,
+    interpreter::{
+        Host, Instruction, InstructionContext, InstructionExecResult, InstructionResult,
+        instructions, interpreter::EthInterpreter, interpreter_types::InputsTr,
+    },
     primitives::hardfork::SpecId,
 };
 
@@ -52,7 +57,7 @@ impl BlockContext {
 
     /// An EVM over the given state.
     pub fn evm<DB: Database>(&self, state: DB) -> MainnetEvm<MainnetContext<DB>> {
-        self.context(state).build_mainnet()
+        with_reads(self.context(state).build_mainnet())
     }
 
     /// The same with an inspector.
@@ -61,7 +66,7 @@ impl BlockContext {
         state: DB,
         inspector: I,
     ) -> MainnetEvm<MainnetContext<DB>, I> {
-        self.context(state).build_mainnet_with_inspector(inspector)
+        with_reads(self.context(state).build_mainnet_with_inspector(inspector))
     }
 
     fn context<DB: Database>(&self, state: DB) -> MainnetContext<DB> {
@@ -70,6 +75,33 @@ impl BlockContext {
         let context: MainnetContext<DB> = Context::new(state, SpecId::OSAKA);
         context.with_cfg(config).with_block(self.env())
     }
+}
+
+/// The EVM with opcodes that read what a proof opens, also where the gas does not cover a cold access.
+fn with_reads<DB: Database, I>(
+    mut evm: MainnetEvm<MainnetContext<DB>, I>,
+) -> MainnetEvm<MainnetContext<DB>, I> {
+    evm.instruction.instruction_table_mut()[SLOAD as usize] = Instruction::new(sload);
+    evm
+}
+
+/// SLOAD, which reads its slot from the state even if there is not the gas for a cold one. `revm` does not read it then, but a proof
+/// opens it, to show that it was cold.
+fn sload<DB: Database>(
+    context: InstructionContext<'_, MainnetContext<DB>, EthInterpreter>,
+) -> InstructionExecResult {
+    let (interpreter, host) = (&mut *context.interpreter, &mut *context.host);
+    let cold = host.gas_params().cold_storage_additional_cost();
+    if interpreter.gas.remaining() < cold
+        && let Ok(slot) = interpreter.stack.peek(0)
+    {
+        let address = interpreter.input.target_address();
+        if let Err(error) = host.db_mut().storage(address, slot) {
+            *host.error() = Err(ContextError::Db(error));
+            return Err(InstructionResult::FatalExternalError);
+        }
+    }
+    instructions::host::sload(context)
 }
 
 /// The transaction as `revm` takes it.
@@ -98,5 +130,58 @@ pub fn transaction_environment(signed: &SignedTransaction, sender: Address) -> T
         gas_priority_fee: (transaction.tx_type() == protocol::transaction::TYPE_DYNAMIC_FEE)
             .then(|| transaction.max_priority_fee_per_gas()),
         ..TxEnv::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use revm::{
+        ExecuteEvm,
+        bytecode::Bytecode,
+        database::{CacheDB, EmptyDB},
+        state::AccountInfo,
+    };
+
+    /// The slot that PUSH0 SLOAD reads with so much gas left after the PUSH0, and whether it succeeds.
+    fn reads(gas: u64) -> (bool, bool) {
+        let mut state = CacheDB::new(EmptyDB::default());
+        let (contract, sender) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        let code = Bytecode::new_raw(vec![0x5f, 0x54].into());
+        let info = AccountInfo {
+            code_hash: code.hash_slow(),
+            code: Some(code),
+            ..AccountInfo::default()
+        };
+        state.insert_account_info(contract, info);
+        let context = BlockContext {
+            chain_id: 1337,
+            number: 1,
+            timestamp: 1,
+            gas_limit: 30_000_000,
+            base_fee: 0,
+            coinbase: Address::ZERO,
+            prevrandao: B256::ZERO,
+        };
+        let transaction = TxEnv {
+            caller: sender,
+            gas_limit: 21_002 + gas,
+            kind: TxKind::Call(contract),
+            chain_id: Some(1337),
+            ..TxEnv::default()
+        };
+        let outcome = context.evm(&mut state).transact(transaction).unwrap();
+        let read = state.cache.accounts[&contract]
+            .storage
+            .contains_key(&U256::ZERO);
+        (outcome.result.is_success(), read)
+    }
+
+    #[test]
+    fn a_slot_is_read_even_if_the_gas_for_a_cold_one_is_missing() {
+        assert_eq!(reads(2_100), (true, true));
+        assert_eq!(reads(2_099), (false, true));
+        assert_eq!(reads(100), (false, true));
+        assert_eq!(reads(99), (false, false));
     }
 }

@@ -216,8 +216,8 @@ pub(super) enum Next {
 pub(super) struct Step {
     /// The register word.
     pub(super) word: Var,
-    /// Gas that it costs.
-    pub(super) gas: u64,
+    /// Gas that it costs; what it gives back if that is negative.
+    pub(super) gas: i64,
     /// By how much the stack grows.
     pub(super) grows: i64,
 }
@@ -455,6 +455,10 @@ impl Asm {
     /// `d = b`.
     pub fn set(&mut self, d: Var, b: impl Into<Source>) {
         self.own(&[Op::CopyB], d, None, b);
+    }
+    /// `d = (a.lo, b.lo)` for `b` below 2^128.
+    pub(super) fn beside(&mut self, d: Var, a: Var, b: Var) {
+        self.own(&[Op::Cross, Op::CopyB], d, Some(a), b);
     }
     /// `d = a + b` in halves, each in the field.
     pub(super) fn mix(&mut self, d: Var, a: Var, b: impl Into<Source>) {
@@ -815,8 +819,7 @@ impl Asm {
     /// Opens account `a`: its balance, its nonce, and `(code, touched)`. [`Self::close_account`] must follow.
     pub fn open_account(&mut self, a: Var, [balance, nonce, code]: [Var; 3]) {
         let created = self.own.t[1];
-        assert!(!self.open, "an account is open already");
-        self.open = true;
+        self.record_is_open();
         let t = self.own.t[0];
         self.join(t, a);
         self.elements(code, move |v| v.code_and_mark(t));
@@ -839,14 +842,32 @@ impl Asm {
     pub fn successor(&mut self, d: Var, a: Var) {
         self.mix(d, a, 1);
     }
-    /// Slot `a` of the account `address` becomes `b`.
+    /// Slot `a` of the account `address` becomes `b`; its mark and its original word stay.
     pub fn set_storage(&mut self, address: Address, a: Var, b: Var) {
-        assert!(!self.open, "the stamp is in use");
         let [of, mark] = self.own.t;
         self.set(of, field::from_address(address));
-        self.stamped(Service::Slot, Some(of), Some(a), None);
-        self.stamped(Service::Mark, None, None, Some(mark));
-        self.stamped(Service::Update, Some(mark), Some(b), None);
+        self.open_slot(of, a, [self.own.unread, mark, mark]);
+        self.close_slot(mark, b);
+    }
+    /// Opens slot `a` of the account whose address is the element in `of`: its word, its mark, its original word; the last two may be
+    /// one scratch word, which is the mark then. [`Self::close_slot`] must follow.
+    pub(super) fn open_slot(&mut self, of: Var, a: Var, [word, mark, original]: [Var; 3]) {
+        self.record_is_open();
+        self.stamped(Service::Slot, Some(of), Some(a), Some(word));
+        self.elements(original, |v| v.origin());
+        self.stamped(Service::Mark, None, Some(original), Some(mark));
+    }
+    /// The open slot's word becomes `word`, its mark the low half of `marks`. The high half is 1 if the slot's word until now is the
+    /// original one from now on, else 0.
+    pub(super) fn close_slot(&mut self, marks: Var, word: Var) {
+        assert!(self.open, "no slot is open");
+        self.open = false;
+        self.stamped(Service::Update, Some(marks), Some(word), None);
+    }
+    /// Whoever comes here has opened a record.
+    pub(super) fn record_is_open(&mut self) {
+        assert!(!self.open, "a record is open already");
+        self.open = true;
     }
     /// The chain of state roots begins (or ends) with root `a`.
     pub fn tree(&mut self, a: Var, end: bool) {
@@ -990,9 +1011,12 @@ impl Micro {
             assert!(imm == Fr::ZERO && self.c.is_none(), "the registers are C");
             ops.push(Op::Evm);
             c = r.word.0;
-            let grows = Fr::from(r.grows.unsigned_abs()) * pow2(DEPTH_AT);
-            let grows = if r.grows < 0 { -grows } else { grows };
-            imm = Fr::from(u64::from(advance)) + grows - Fr::from(r.gas) * pow2(GAS_AT);
+            let signed = |n: i64| {
+                let size = Fr::from(n.unsigned_abs());
+                if n < 0 { -size } else { size }
+            };
+            imm = Fr::from(u64::from(advance)) + signed(r.grows) * pow2(DEPTH_AT)
+                - signed(r.gas) * pow2(GAS_AT);
         }
         let kept = [own.public, own.zero];
         assert!(

@@ -3,7 +3,10 @@
 use super::{Vars, evm, rlp::Rlp};
 use crate::{
     Fr,
-    cpu::asm::{Asm, Label, Var},
+    cpu::{
+        asm::{Asm, Label, Micro, Next, Target, Var},
+        isa::Op,
+    },
 };
 use alloy_primitives::U256;
 use protocol::{
@@ -42,8 +45,12 @@ pub(super) struct TransactionVars {
     pub(super) data_before: Var,
     /// Bytes of calldata.
     pub(super) data_length: Var,
-    /// Number of the transaction in the batch, from 1.
+    /// 1 if the receiver has code, else 0.
+    contract: Var,
+    /// Number of the transaction in the batch, from 1; only if the receiver has code.
     pub(super) number: Var,
+    /// `(1, number)`: what the first use of a slot in the transaction says of it.
+    pub(super) first_use: Var,
     pub(super) intrinsic: Var,
     pub(super) floor: Var,
     pub(super) tip: Var,
@@ -78,7 +85,9 @@ impl TransactionVars {
             keys: p.var("access list keys"),
             data_before: p.var("byte before the calldata"),
             data_length: p.var("calldata length"),
+            contract: p.var("receiver has code"),
             number: p.var("number of the transaction"),
+            first_use: p.var("first use of a slot"),
             intrinsic: p.var("intrinsic gas"),
             floor: p.var("floor gas"),
             tip: p.var("priority fee"),
@@ -95,12 +104,10 @@ pub(super) fn assemble(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     rules(p, v, x);
     receiver(p, v, x);
     v.e.logs.clear(p);
-    let (contract, done) = (p.label(), p.label());
-    let to = x.to;
-    p.note("a contract, or an account without code");
-    p.jump_hint(contract, move |v| {
-        v.account(to).is_ok_and(|a| !a.code.is_empty())
-    });
+    let (plain, contract, done) = (p.label(), p.label(), p.label());
+    p.note("an account without code, or a contract: each way proves it");
+    p.switch(x.contract, &[(0, plain), (1, contract)], None);
+    p.place(plain);
     transfer(p, v, x);
     p.jump(done);
     p.place(contract);
@@ -223,6 +230,7 @@ fn fields(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     rlp.fixed(p, x.to, 20);
     rlp.integer(p, x.value);
     calldata(p, v, x, &rlp);
+    receiver_has_code(p, v, x);
     p.set(x.addresses, 0);
     p.set(x.keys, 0);
     p.switch(x.kind, &types(legacy, access, access), None);
@@ -279,21 +287,65 @@ fn until(p: &mut Asm, at: Var, end: Var, t: Var, body: impl FnOnce(&mut Asm)) {
     p.place(done);
 }
 
-/// EIP-2930: counts addresses and keys.
+/// The prover says whether the receiver has code, which [`assemble`] proves. If it has, the transaction gets its number.
+fn receiver_has_code(p: &mut Asm, v: &Vars, x: &TransactionVars) {
+    let plain = p.label();
+    let (to, e) = (x.to, &v.e);
+    let says = |contract: u64, next| Micro {
+        ops: vec![Op::Own, Op::CopyB],
+        imm: Fr::from(contract),
+        d: Target::Word(x.contract),
+        next,
+        ..Micro::default()
+    };
+    let ways = vec![says(0, Next::To(plain)), says(1, Next::Ahead)];
+    p.pick(ways, move |v| {
+        usize::from(v.account(to).is_ok_and(|a| !a.code.is_empty()))
+    });
+    p.add(x.number, v.s.transactions, 1);
+    p.beside(x.first_use, e.one, x.number);
+    p.place(plain);
+}
+
+/// EIP-2930: counts addresses and keys, and marks them if code will run.
+///
+/// A slot of the list was not used in this transaction before, so its word is the original one; it is so still where the list has it
+/// twice, as nothing was written in between. Records of transactions are marked by number, and a plain transfer leaves no mark, so who
+/// is marked here can matter to no other transaction.
 fn access_list(p: &mut Asm, v: &Vars, x: &TransactionVars, rlp: &mut Rlp) {
-    let [t, entry_end, ..] = v.t;
+    let [t, entry_end, word, mark, original, of] = v.t;
     p.note("access list: [address, [key, ...]], ...");
     rlp.list(p, x.end);
     until(p, x.at, x.end, t, |p| {
         rlp.list_within(p, entry_end);
         rlp.fixed(p, t, 20);
         p.add(x.addresses, x.addresses, 1);
+        if_code_runs(p, x, |p| {
+            let (balance, nonce, code) = (word, mark, original);
+            p.open_account(t, [balance, nonce, code]);
+            p.beside(nonce, x.number, nonce);
+            p.close_account(balance, nonce);
+            p.join(of, t);
+        });
         rlp.list(p, entry_end);
         until(p, x.at, entry_end, t, |p| {
             rlp.fixed(p, t, 32);
             p.add(x.keys, x.keys, 1);
+            if_code_runs(p, x, |p| {
+                p.open_slot(of, t, [word, mark, original]);
+                p.close_slot(x.first_use, word);
+            });
         });
     });
+}
+
+/// Runs `body` if the receiver has code.
+fn if_code_runs(p: &mut Asm, x: &TransactionVars, body: impl FnOnce(&mut Asm)) {
+    let (runs, done) = (p.label(), p.label());
+    p.switch(x.contract, &[(1, runs), (0, done)], None);
+    p.place(runs);
+    body(p);
+    p.place(done);
 }
 
 /// Rules that need no state, and the gas used: a transfer's is the greater of intrinsic gas and floor.

@@ -31,6 +31,9 @@ use revm::{
 };
 use std::collections::BTreeMap;
 
+pub(super) mod storage;
+pub(super) mod world;
+
 /// Where the contract is.
 const CONTRACT: Address = Address::repeat_byte(0xc7);
 
@@ -78,7 +81,9 @@ impl Case {
     }
 
     pub(super) fn input(&self) -> SegmentInput {
-        Chain::of(self.genesis()).open_batch(vec![self.transaction(0, CONTRACT)])
+        let mut input = Chain::of(self.genesis()).open_batch(vec![self.transaction(0, CONTRACT)]);
+        zeros(&mut input, CONTRACT);
+        input
     }
 
     /// What `revm` makes of it.
@@ -205,14 +210,30 @@ fn batch(cases: &[Case]) -> SegmentInput {
     for (nonce, case) in (0..).zip(cases) {
         let same = |c: &&Case| (&c.code, &c.storage) == (&case.code, &case.storage);
         let at = contracts.iter().position(same).unwrap_or(contracts.len());
-        let to = Address::from_word(U256::from(0xc0de_0000u64 + at as u64).into());
+        let to = contract(at);
         if at == contracts.len() {
             contracts.push(case);
             genesis.accounts.insert(to, case.account());
         }
         transactions.push(case.transaction(nonce, to));
     }
-    Chain::of(genesis).open_batch(transactions)
+    let mut input = Chain::of(genesis).open_batch(transactions);
+    for at in 0..contracts.len() {
+        zeros(&mut input, contract(at));
+    }
+    input
+}
+
+/// Slots of a contract that a case may look at are 0 unless it says otherwise.
+fn zeros(input: &mut SegmentInput, of: Address) {
+    for slot in [edges(), operands()].concat() {
+        input.storage.entry((of, slot)).or_default();
+    }
+}
+
+/// Where the contract of a batch with this number is.
+fn contract(at: usize) -> Address {
+    Address::from_word(U256::from(0xc0de_0000u64 + at as u64).into())
 }
 
 /// Gas of a transaction with nothing in it.
@@ -231,13 +252,15 @@ fn opcodes() -> impl Iterator<Item = &'static Opcode> {
     OPCODES.iter().filter(known).filter(pure)
 }
 
+/// Words that opcodes are tried with.
+fn operands() -> Vec<U256> {
+    let words = [0u64, 1, 3, 300, 0x85].map(U256::from);
+    words.into_iter().chain([U256::MAX]).collect()
+}
+
 /// Everything that the opcodes do when nothing goes wrong.
 fn plain_cases() -> Vec<Case> {
-    let words = [0u64, 1, 3, 300].map(U256::from);
-    let all: Vec<U256> = words
-        .into_iter()
-        .chain([U256::from(0x85), U256::MAX])
-        .collect();
+    let all = operands();
     let mut operations = vec![];
     for o in opcodes().filter(|o| (o.pops, o.pushes) == (2, 1)) {
         for a in &all {
@@ -341,7 +364,10 @@ fn failing_cases() -> Vec<Case> {
 
 /// Inputs in which every instruction of the EVM runs: what succeeds, and what fails, which is more.
 pub(super) fn inputs() -> Vec<(String, SegmentInput)> {
-    vec![("contracts".into(), batch(&plain_cases()))]
+    vec![
+        ("contracts".into(), batch(&plain_cases())),
+        ("storage".into(), storage::everything().input()),
+    ]
 }
 
 /// See [`inputs`].

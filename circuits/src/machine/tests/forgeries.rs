@@ -2,6 +2,7 @@
 //! counts is counted anew, as a forger would.
 
 mod contracts;
+mod storage;
 
 use super::super::MainMachine;
 use crate::{

@@ -51,10 +51,12 @@ pub(super) fn assemble(f: &mut Family<'_>) {
     f.p.emit(on);
 
     let m = &f.e.memory;
-    let o = f.opcode(0xf3);
-    f.begin(o, &[m.offset, m.size]);
-    f.m.touch.call(f.p);
-    ends(f, f.ends.stop);
+    for (byte, end) in [(0xf3, f.ends.stop), (0xfd, f.ends.revert)] {
+        let o = f.opcode(byte);
+        f.begin(o, &[m.offset, m.size]);
+        f.m.touch.call(f.p);
+        ends(f, end);
+    }
     f.opcode(0x00);
     ends(f, f.ends.stop);
     f.opcode(0xfe);

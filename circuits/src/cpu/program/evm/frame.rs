@@ -1,17 +1,22 @@
 //! A transaction to a contract: it buys its gas, one frame runs the contract's code, and what is left is given back.
 
-use super::{Ends, EvmVars, code, opcodes};
+use super::{Ends, EvmVars, ask, code, opcodes, storage};
 use crate::cpu::{
-    asm::{Asm, Micro, Next, Operand, Step, Var},
-    isa::{FRAME_AT, GAS_AT, Op},
+    asm::{Asm, Micro, Next, Operand, Step, Target, Var},
+    isa::{FRAME_AT, GAS_AT, Op, Service},
     program::{Vars, transaction::TransactionVars},
 };
+use alloy_primitives::U256;
+
+/// A refund is at most this part of the gas used (EIP-3529).
+const REFUND_QUOTIENT: u64 = 5;
 
 /// From the rules on, up to the gas used and the status.
 pub(in crate::cpu::program) fn run(p: &mut Asm, v: &Vars, x: &TransactionVars) {
     let e = &v.e;
     let ends = Ends {
         stop: p.label(),
+        revert: p.label(),
         halt: p.label(),
         outside: p.label(),
         inspect: p.label(),
@@ -26,7 +31,6 @@ pub(in crate::cpu::program) fn run(p: &mut Asm, v: &Vars, x: &TransactionVars) {
 fn begin(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars) {
     let (g, [balance, cost, nonce, code, number, t]) = (v.s, v.t);
     p.note("EIP-3607 and nonce; the sender buys the gas");
-    p.add(x.number, g.transactions, 1);
     p.open_account(x.sender, [balance, nonce, code]);
     p.no_code(code);
     p.equal(Some(nonce), x.nonce);
@@ -51,6 +55,8 @@ fn begin(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars) {
     code::load(p, e, x.to, code, number);
     p.note("the frame begins");
     p.set(e.address, x.to);
+    p.join(e.account, x.to);
+    storage::begin(p, e);
     p.add(e.frames, e.frames, 1);
     e.memory.begin(p, e.frames);
     e.data.begin(p, x);
@@ -74,28 +80,53 @@ fn begin(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars) {
 /// Gas is given back and paid; what is left on the stack is taken off.
 fn end(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) {
     let (g, [balance, left, nonce, code, back, t]) = (v.s, v.t);
-    let (finish, higher, used) = (p.label(), p.label(), p.label());
+    let [fails, finish, lower, higher, used] = std::array::from_fn(|_| p.label());
     p.place(ends.stop);
     p.note("the frame succeeds");
     p.set(x.status, 1);
     gas_left(p, e, left, t);
     p.set(back, 0);
     p.jump(finish);
+    p.place(ends.revert);
+    p.note("the frame reverts: the gas that is left stays");
+    gas_left(p, e, left, t);
+    p.jump(fails);
     p.place(ends.halt);
-    p.note("the frame fails: all gas is used up, the value goes back");
-    p.set(x.status, 0);
+    p.note("the frame halts: all gas is used up");
     p.set(left, 0);
+    p.place(fails);
+    p.note("the frame fails: no logs, no refund, its storage is as before, the value goes back");
+    p.set(x.status, 0);
+    p.set(e.refund, 0);
     e.logs.clear(p);
+    storage::undo(p, e);
     p.set(back, x.value);
     p.open_account(x.to, [balance, nonce, code]);
     p.sub(Some(balance), Some(balance), x.value);
     p.close_account(balance, nonce);
 
     p.place(finish);
-    p.note("gas used: what is not left, or the floor (EIP-7623)");
+    p.note("gas used: what is not left, less the refund or a fifth (EIP-3529)");
     p.sub(Some(x.used), Some(x.gas), left);
+    let (refund, spent) = (e.refund, x.used);
+    p.scale(t, refund, REFUND_QUOTIENT.into(), 0);
+    let against = |service, next| Micro {
+        next,
+        ..ask(service, spent.into(), t.into(), Target::Unread)
+    };
+    let ways = vec![
+        against(Service::Sub, Next::To(lower)),
+        against(Service::Less, Next::Ahead),
+    ];
+    p.pick(ways, move |v| usize::from(v.word(spent) < v.word(t)));
+    p.hint(refund, move |v| v.word(spent) / U256::from(REFUND_QUOTIENT));
+    p.scale(t, refund, REFUND_QUOTIENT.into(), 0);
+    p.sub(Some(t), Some(spent), t);
+    p.less(Some(t), REFUND_QUOTIENT);
+    p.place(lower);
+    p.sub(Some(spent), Some(spent), refund);
+    p.note("the floor (EIP-7623)");
     let floor = x.floor;
-    let spent = x.used;
     p.jump_hint(higher, move |v| v.word(floor) > v.word(spent));
     p.sub(None, Some(x.used), x.floor);
     p.jump(used);

@@ -19,6 +19,7 @@ mod modular;
 mod power;
 mod signed;
 mod stack;
+mod storage;
 
 use super::{Vars, transaction::TransactionVars};
 use crate::{
@@ -51,8 +52,14 @@ pub(in crate::cpu) struct EvmVars {
     code_size: Var,
     /// Whose code runs.
     address: Var,
+    /// The same as one field element: whose storage it is.
+    account: Var,
+    /// Gas that the transaction is given back for its storage, before the limit of EIP-3529.
+    refund: Var,
+    /// Where the next entry of the journal is written, see [`storage`].
+    journal: Var,
     /// 1.
-    one: Var,
+    pub(in crate::cpu::program) one: Var,
     /// 2^256 - 1.
     ones: Var,
     /// 255.
@@ -73,6 +80,9 @@ impl EvmVars {
             codes: p.var("codes"),
             code_size: p.var("code size"),
             address: p.var("address"),
+            account: p.var("address as an element"),
+            refund: p.var("gas refund"),
+            journal: p.var("journal"),
             one: p.var("one"),
             ones: p.var("2^256 - 1"),
             byte: p.var("255"),
@@ -99,6 +109,8 @@ impl EvmVars {
 struct Ends {
     /// With success; the gas left is in the registers.
     stop: Label,
+    /// Without success; the gas left is in the registers.
+    revert: Label,
     /// With all gas used up.
     halt: Label,
     /// The destination of a jump, which is in the first temporary, is past the end of the code.
@@ -194,6 +206,13 @@ impl Family<'_> {
     }
     /// The entry, which pays and changes the depth.
     fn paying(&self, m: Micro, gas: u64, grows: i64) -> Micro {
+        self.stepping(m, gas as i64, grows)
+    }
+    /// The entry, which gives back gas that the instruction before it has paid, and changes the depth.
+    fn giving_back(&self, m: Micro, gas: u64, grows: i64) -> Micro {
+        self.stepping(m, -(gas as i64), grows)
+    }
+    fn stepping(&self, m: Micro, gas: i64, grows: i64) -> Micro {
         Micro {
             registers: Some(Step {
                 word: self.e.registers,
@@ -309,6 +328,7 @@ fn opcodes(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) 
     copies::assemble(&mut f, x);
     logs::assemble(&mut f);
     memory::routines(&mut f);
+    storage::assemble(&mut f, x);
     faults::assemble(&mut f);
 }
 
