@@ -133,8 +133,25 @@ impl Chain {
         }
     }
 
+    /// The chain of a genesis whose last block has another number.
+    pub(crate) fn at(genesis: Genesis, number: u64) -> Self {
+        let mut chain = Self::of(genesis);
+        chain.tip.number = number;
+        chain
+    }
+
+    /// The last block's header.
+    pub(crate) fn tip(&self) -> protocol::BlockHeader {
+        self.tip
+    }
+
+    /// The block has this header: the next one follows it.
+    pub(crate) fn follow(&mut self, tip: protocol::BlockHeader) {
+        self.tip = tip;
+    }
+
     /// The block that follows the tip.
-    fn next_block(&self, transactions: Vec<SignedTransaction>) -> BlockInput {
+    pub(crate) fn next_block(&self, transactions: Vec<SignedTransaction>) -> BlockInput {
         let tip = &self.tip;
         BlockInput {
             number: tip.number + 1,
@@ -150,9 +167,18 @@ impl Chain {
     /// One block of transactions that are not executed here, so where the batch ends is not known. All accounts, slots and codes of the
     /// genesis are there.
     pub(crate) fn open_batch(&self, transactions: Vec<SignedTransaction>) -> SegmentInput {
-        let input = self.next_block(transactions);
-        let slot = (HISTORY_ADDRESS, history_slot(self.tip.number));
-        let mut storage = BTreeMap::from([(slot, U256::ZERO)]);
+        self.open(self.tip, vec![self.next_block(transactions)])
+    }
+
+    /// The same of any blocks behind `parent`, whose hashes are all among the slots.
+    pub(crate) fn open(
+        &self,
+        parent: protocol::BlockHeader,
+        blocks: Vec<BlockInput>,
+    ) -> SegmentInput {
+        let written = (0..).zip(&blocks).map(|(i, _)| parent.number + i);
+        let slots = written.map(|n| (HISTORY_ADDRESS, history_slot(n)));
+        let mut storage: BTreeMap<_, _> = slots.map(|slot| (slot, U256::ZERO)).collect();
         for (address, account) in &self.genesis.accounts {
             let slots = account.storage.iter();
             storage.extend(slots.map(|(s, w)| ((*address, *s), *w)));
@@ -166,20 +192,17 @@ impl Chain {
             from: Default::default(),
             to: None,
             cut: None,
-            parent: self.tip,
-            payload: Payload {
-                blocks: vec![input],
-            }
-            .encode(),
+            parent,
+            payload: Payload { blocks }.encode(),
             accounts,
             storage,
             codes: codes.map(|c| (keccak256(&c), c)).collect(),
             nodes: self.nodes.clone(),
         };
         input.from.state_root = field::to_bytes(&self.root);
-        input.from.tip_hash = self.tip.hash();
-        input.from.block_number = self.tip.number;
-        input.from.block_timestamp = self.tip.timestamp;
+        input.from.tip_hash = parent.hash();
+        input.from.block_number = parent.number;
+        input.from.block_timestamp = parent.timestamp;
         input
     }
 

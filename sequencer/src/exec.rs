@@ -4,8 +4,8 @@ use alloy_primitives::{Address, B256, TxKind, U256};
 use protocol::SignedTransaction;
 use revm::{
     Context, Database, MainBuilder, MainnetEvm,
-    bytecode::opcode::SLOAD,
-    context::{BlockEnv, Cfg, CfgEnv, ContextError, ContextTr, TxEnv},
+    bytecode::opcode::{BALANCE, EXTCODECOPY, EXTCODEHASH, EXTCODESIZE, SLOAD},
+    context::{BlockEnv, CfgEnv, ContextError, ContextTr, TxEnv},
     context_interface::{
         block::BlobExcessGasAndPrice,
         transaction::{AccessList, AccessListItem},
@@ -81,8 +81,35 @@ impl BlockContext {
 fn with_reads<DB: Database, I>(
     mut evm: MainnetEvm<MainnetContext<DB>, I>,
 ) -> MainnetEvm<MainnetContext<DB>, I> {
-    evm.instruction.instruction_table_mut()[SLOAD as usize] = Instruction::new(sload);
+    let table = evm.instruction.instruction_table_mut();
+    table[SLOAD as usize] = Instruction::new(sload);
+    table[BALANCE as usize] = Instruction::new(of_account::<DB, BALANCE>);
+    table[EXTCODESIZE as usize] = Instruction::new(of_account::<DB, EXTCODESIZE>);
+    table[EXTCODECOPY as usize] = Instruction::new(of_account::<DB, EXTCODECOPY>);
+    table[EXTCODEHASH as usize] = Instruction::new(of_account::<DB, EXTCODEHASH>);
     evm
+}
+
+/// An opcode that looks at the account at the top of the stack, which reads it from the state even if there is not the gas for a cold one,
+/// for the same reason as [`sload`].
+fn of_account<DB: Database, const OPCODE: u8>(
+    context: InstructionContext<'_, MainnetContext<DB>, EthInterpreter>,
+) -> InstructionExecResult {
+    let (interpreter, host) = (&mut *context.interpreter, &mut *context.host);
+    let cold = host.gas_params().cold_account_additional_cost();
+    if interpreter.gas.remaining() < cold
+        && let Ok(word) = interpreter.stack.peek(0)
+        && let Err(error) = host.db_mut().basic(Address::from_word(word.into()))
+    {
+        *host.error() = Err(ContextError::Db(error));
+        return Err(InstructionResult::FatalExternalError);
+    }
+    match OPCODE {
+        BALANCE => instructions::host::balance(context),
+        EXTCODESIZE => instructions::host::extcodesize(context),
+        EXTCODECOPY => instructions::host::extcodecopy(context),
+        _ => instructions::host::extcodehash(context),
+    }
 }
 
 /// SLOAD, which reads its slot from the state even if there is not the gas for a cold one. `revm` does not read it then, but a proof
@@ -143,17 +170,19 @@ mod tests {
         state::AccountInfo,
     };
 
-    /// The slot that PUSH0 SLOAD reads with so much gas left after the PUSH0, and whether it succeeds.
-    fn reads(gas: u64) -> (bool, bool) {
+    /// Where the code is.
+    const CONTRACT: Address = Address::repeat_byte(1);
+
+    /// Whether a code succeeds with so much gas, and the state with what was read of it.
+    fn run(code: Vec<u8>, gas: u64) -> (bool, CacheDB<EmptyDB>) {
         let mut state = CacheDB::new(EmptyDB::default());
-        let (contract, sender) = (Address::repeat_byte(1), Address::repeat_byte(2));
-        let code = Bytecode::new_raw(vec![0x5f, 0x54].into());
+        let code = Bytecode::new_raw(code.into());
         let info = AccountInfo {
             code_hash: code.hash_slow(),
             code: Some(code),
             ..AccountInfo::default()
         };
-        state.insert_account_info(contract, info);
+        state.insert_account_info(CONTRACT, info);
         let context = BlockContext {
             chain_id: 1337,
             number: 1,
@@ -164,17 +193,30 @@ mod tests {
             prevrandao: B256::ZERO,
         };
         let transaction = TxEnv {
-            caller: sender,
-            gas_limit: 21_002 + gas,
-            kind: TxKind::Call(contract),
+            caller: Address::repeat_byte(2),
+            gas_limit: 21_000 + gas,
+            kind: TxKind::Call(CONTRACT),
             chain_id: Some(1337),
             ..TxEnv::default()
         };
         let outcome = context.evm(&mut state).transact(transaction).unwrap();
-        let read = state.cache.accounts[&contract]
-            .storage
-            .contains_key(&U256::ZERO);
-        (outcome.result.is_success(), read)
+        (outcome.result.is_success(), state)
+    }
+
+    /// The same of PUSH0 SLOAD with so much gas left after the PUSH0, and whether the slot was read.
+    fn reads(gas: u64) -> (bool, bool) {
+        let (success, state) = run(vec![0x5f, SLOAD], gas + 2);
+        let storage = &state.cache.accounts[&CONTRACT].storage;
+        (success, storage.contains_key(&U256::ZERO))
+    }
+
+    /// The same of an opcode that looks at an account, for which so much gas is left.
+    fn looks(opcode: u8, gas: u64) -> (bool, bool) {
+        // PUSH0 three times, for EXTCODECOPY, and PUSH1.
+        let code = vec![0x5f, 0x5f, 0x5f, 0x60, 0xaa, opcode];
+        let (success, state) = run(code, gas + 9);
+        let account = Address::with_last_byte(0xaa);
+        (success, state.cache.accounts.contains_key(&account))
     }
 
     #[test]
@@ -183,5 +225,15 @@ mod tests {
         assert_eq!(reads(2_099), (false, true));
         assert_eq!(reads(100), (false, true));
         assert_eq!(reads(99), (false, false));
+    }
+
+    #[test]
+    fn an_account_is_read_even_if_the_gas_for_a_cold_one_is_missing() {
+        for opcode in [BALANCE, EXTCODESIZE, EXTCODECOPY, EXTCODEHASH] {
+            assert_eq!(looks(opcode, 2_600), (true, true));
+            assert_eq!(looks(opcode, 2_599), (false, true));
+            assert_eq!(looks(opcode, 100), (false, true));
+            assert_eq!(looks(opcode, 99), (false, false));
+        }
     }
 }

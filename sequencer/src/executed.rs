@@ -9,10 +9,7 @@ use revm::{
     bytecode::opcode,
     context::{CfgEnv, TxEnv},
     context_interface::result::{EVMError, ExecutionResult, InvalidTransaction},
-    interpreter::{
-        Interpreter,
-        interpreter_types::{InputsTr, Jumps},
-    },
+    interpreter::{Interpreter, interpreter_types::Jumps},
 };
 
 use crate::{
@@ -168,16 +165,11 @@ pub(crate) fn execute_as(
         error => Failure::Evm(error.to_string()),
     })?;
     let Observer {
-        accounts,
-        slots,
         opcodes,
         mut called,
     } = evm.inspector;
-    for address in accounts.into_iter().chain(called.iter().copied()) {
-        overlay.load_account(address)?;
-    }
-    for (address, slot) in slots {
-        overlay.load_storage(address, slot)?;
+    for address in &called {
+        overlay.load_account(*address)?;
     }
     called.extend(signed.transaction.to);
     overlay.commit(outcome.state)?;
@@ -195,13 +187,9 @@ pub(crate) fn execute_as(
     })
 }
 
-/// Notes which accounts and slots opcodes are asked for.
-///
-/// `revm` does not look at one whose cold access the gas does not cover. A proof does, to show that it is cold.
+/// Notes which opcodes begin and who is called.
 #[derive(Debug, Default)]
 struct Observer {
-    accounts: BTreeSet<Address>,
-    slots: BTreeSet<(Address, U256)>,
     opcodes: BTreeSet<u8>,
     called: BTreeSet<Address>,
 }
@@ -210,24 +198,9 @@ impl<CTX> Inspector<CTX> for Observer {
     fn step(&mut self, interpreter: &mut Interpreter, _: &mut CTX) {
         let byte = interpreter.bytecode.opcode();
         self.opcodes.insert(byte);
-        let word = |from_top| interpreter.stack.peek(from_top).unwrap_or_default();
-        let account = |from_top| Address::from_word(word(from_top).into());
-        match byte {
-            opcode::SLOAD | opcode::SSTORE => {
-                self.slots
-                    .insert((interpreter.input.target_address(), word(0)));
-            }
-            opcode::BALANCE
-            | opcode::EXTCODESIZE
-            | opcode::EXTCODECOPY
-            | opcode::EXTCODEHASH
-            | opcode::SELFDESTRUCT => {
-                self.accounts.insert(account(0));
-            }
-            opcode::CALL | opcode::CALLCODE | opcode::DELEGATECALL | opcode::STATICCALL => {
-                self.called.insert(account(1));
-            }
-            _ => {}
+        if let opcode::CALL | opcode::CALLCODE | opcode::DELEGATECALL | opcode::STATICCALL = byte {
+            let word = interpreter.stack.peek(1).unwrap_or_default();
+            self.called.insert(Address::from_word(word.into()));
         }
     }
 }

@@ -319,3 +319,51 @@ impl<V: StateView> Database for Overlay<V> {
         Ok(B256::from(word.to_be_bytes()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use history::{HISTORY_ADDRESS, HISTORY_WINDOW, history_slot};
+
+    /// A state without accounts, in which the first slots of the history contract were written.
+    struct Written(u64);
+
+    impl StateView for Written {
+        fn account(&self, _: Address) -> Result<Account, StoreError> {
+            Ok(Account::default())
+        }
+        fn storage(&self, address: Address, slot: U256) -> Result<U256, StoreError> {
+            let written = address == HISTORY_ADDRESS && slot < U256::from(self.0);
+            Ok(if written {
+                slot + U256::from(7)
+            } else {
+                U256::ZERO
+            })
+        }
+        fn code(&self, _: B256) -> Result<Bytes, StoreError> {
+            Ok(Bytes::new())
+        }
+    }
+
+    #[test]
+    fn a_block_hash_is_the_word_in_the_history_contract() {
+        let mut overlay = Overlay::new(Written(3));
+        let hash = |overlay: &mut Overlay<Written>, n: u64| -> U256 {
+            overlay.block_hash(n).unwrap().into()
+        };
+        assert_eq!(hash(&mut overlay, 0), U256::from(7));
+        assert_eq!(hash(&mut overlay, 2), U256::from(9));
+        assert_eq!(hash(&mut overlay, HISTORY_WINDOW + 2), U256::from(9));
+        // A slot that no block has written.
+        assert_eq!(hash(&mut overlay, 3), U256::ZERO);
+        let word = U256::from(11);
+        overlay
+            .set_storage(HISTORY_ADDRESS, history_slot(3), word)
+            .unwrap();
+        assert_eq!(hash(&mut overlay, 3), word);
+        // What was looked at is in the witness.
+        let (touched, _) = overlay.finish();
+        let slots: Vec<U256> = touched.storage.keys().map(|k| k.1).collect();
+        assert_eq!(slots, [0u64, 2, 3].map(U256::from));
+    }
+}

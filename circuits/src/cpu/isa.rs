@@ -63,7 +63,8 @@ pub const STACK_BIAS: u64 = 17;
 pub const FAR_AT: u64 = 1 << 48;
 /// Bits of an address in a region of far words.
 pub const REGION_BITS: u32 = 32;
-/// The region of code `number` is this number plus it; those below are numbers of frames, but for 0: that is the journal of storage.
+/// The region of code `number` is this number plus it; those below are numbers of frames, but for 0, the journal of storage, and the
+/// greatest, the list of transient words.
 pub const CODE_REGIONS: u64 = 1 << 26;
 /// Address of the instruction that begins the opcode 0.
 pub const OPCODES_AT: u64 = 1 << 14;

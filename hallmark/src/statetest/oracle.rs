@@ -7,7 +7,7 @@ use super::{
 use crate::block;
 use alloy_primitives::{Address, B256, Bytes, Log, U256};
 use protocol::{
-    Account, BatchStatement, Block, BlockHeader, Receipt,
+    Account, BatchStatement, BlockHeader, Receipt,
     account::CodeRecord,
     field,
     history::{HISTORY_ADDRESS, history_slot},

@@ -229,6 +229,37 @@ fn block_hashes_are_those_of_state_tests() {
 }
 
 #[test]
+fn block_hashes_agree_near_genesis_and_far_from_it() {
+    // The hashes of the 3 blocks before, of this one, and of those 256, 257 and 258 before: of each one the low bit decides over a GAS.
+    let mut code = String::from("0x");
+    for back in [1u16, 2, 3, 0, 256, 257, 258] {
+        let to = code.len() / 2 - 1 + 15;
+        code += &format!("61{back:04x}43034060011661{to:04x}575a505b");
+    }
+    for number in [1u64, 2, 3, 256, 257, 258, 8191, 8192, 9000] {
+        let result = result(|t| {
+            t["env"]["currentNumber"] = json!(format!("{number:#x}"));
+            t["pre"][TO.to_string()]["code"] = json!(code.clone());
+        });
+        assert_eq!(result.verdict, Verdict::Agreed, "{number}");
+    }
+}
+
+#[test]
+fn an_absent_account_that_the_gas_does_not_cover_is_in_the_input() {
+    // PUSH1, BALANCE: `revm` as it comes would not load the account.
+    let run = |gas: u64| {
+        result(|t| {
+            t["transaction"]["gasLimit"][0] = json!(format!("{gas:#x}"));
+            t["pre"][TO.to_string()]["code"] = json!("0x60aa31");
+        })
+    };
+    for gas in [21_103, 21_000 + 2_602, 21_000 + 2_603] {
+        assert_eq!(run(gas).verdict, Verdict::Agreed, "{gas}");
+    }
+}
+
+#[test]
 fn what_both_refuse_is_agreed() {
     let changes: [fn(&mut Value); 6] = [
         |t| t["transaction"]["nonce"] = json!("0x01"),

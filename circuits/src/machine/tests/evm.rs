@@ -1,7 +1,10 @@
 //! Contracts in one call frame: the machine's interpreter against `revm`, and the checker.
 
+pub(super) mod accounts;
 mod arithmetic;
+pub(super) mod blocks;
 mod memory;
+pub(super) mod transient;
 
 use super::super::MainMachine;
 use crate::{
@@ -22,12 +25,9 @@ use protocol::{
 };
 use revm::{
     Context, ExecuteEvm, MainBuilder,
-    bytecode::Bytecode,
     context::{BlockEnv, CfgEnv, TxEnv},
-    database::{CacheDB, EmptyDB},
     handler::MainnetContext,
     primitives::hardfork::SpecId,
-    state::AccountInfo,
 };
 use std::collections::BTreeMap;
 
@@ -83,27 +83,14 @@ impl Case {
     pub(super) fn input(&self) -> SegmentInput {
         let mut input = Chain::of(self.genesis()).open_batch(vec![self.transaction(0, CONTRACT)]);
         zeros(&mut input, CONTRACT);
-        input
+        blocks::completed(input)
     }
 
     /// What `revm` makes of it.
     fn oracle(&self, input: &SegmentInput) -> Outcome {
-        let mut db = CacheDB::new(EmptyDB::default());
-        let genesis = self.genesis().complete().unwrap();
-        for (address, account) in &genesis.accounts {
-            let code = Bytecode::new_raw(account.code.clone());
-            let info = AccountInfo {
-                balance: account.balance,
-                nonce: account.nonce,
-                code_hash: code.hash_slow(),
-                code: Some(code),
-                ..AccountInfo::default()
-            };
-            db.insert_account_info(*address, info);
-            for (slot, word) in &account.storage {
-                db.insert_account_storage(*address, *slot, *word).unwrap();
-            }
-        }
+        let mut db = blocks::database(&self.genesis().complete().unwrap());
+        let parent = (U256::from(input.parent.number), input.parent.hash());
+        db.cache.block_hashes.insert(parent.0, parent.1);
         let block = protocol::Payload::decode(&input.payload).unwrap();
         let block = &block.blocks[0];
         let t = &block.transactions[0].transaction;
@@ -221,7 +208,7 @@ fn batch(cases: &[Case]) -> SegmentInput {
     for at in 0..contracts.len() {
         zeros(&mut input, contract(at));
     }
-    input
+    blocks::completed(input)
 }
 
 /// Slots of a contract that a case may look at are 0 unless it says otherwise.
@@ -367,6 +354,8 @@ pub(super) fn inputs() -> Vec<(String, SegmentInput)> {
     vec![
         ("contracts".into(), batch(&plain_cases())),
         ("storage".into(), storage::everything().input()),
+        ("accounts".into(), accounts::input()),
+        ("transient words".into(), transient::input()),
     ]
 }
 

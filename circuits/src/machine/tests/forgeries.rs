@@ -1,8 +1,10 @@
 //! Forged runs of the `cpu`: rows left out, repeated, spliced, tokens of other times. Everything that the trace builder
 //! counts is counted anew, as a forger would.
 
+mod accounts;
 mod contracts;
 mod storage;
+mod transient;
 
 use super::super::MainMachine;
 use crate::{

@@ -5,7 +5,7 @@ use crate::{
     Fr,
     code::ZERO_WORDS,
     cpu::{
-        asm::{Asm, Micro, Operand, Var},
+        asm::{Asm, Micro, Operand, Routine, Var},
         interpreter::View,
         isa::{CODE_REGIONS, FAR_AT, Op, REGION_BITS, Service},
     },
@@ -33,9 +33,78 @@ pub(super) fn region_of(p: &mut Asm, d: Var, number: Var) {
     p.scale(d, number, 1 << REGION_BITS, Fr::from(region(0)));
 }
 
-/// Number and size of the code with the commitment in `code.lo`, which is the one of the account in the word `of`.
-pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
-    let [at, word, size, t, rate, capacity, hash, to] = e.t;
+/// The words with which the routine works that opens the record of an account's code.
+#[derive(Clone, Copy)]
+pub(super) struct Record {
+    /// The code's commitment, to be given.
+    pub(super) code: Var,
+    /// The account's address, to be given for the witness alone: it says whose record it is.
+    pub(super) of: Var,
+    /// Bytes of the code.
+    pub(super) size: Var,
+    /// Its keccak-256.
+    pub(super) keccak: Var,
+    /// `(0, h)` with its Poseidon2 hash `h`.
+    hash: Var,
+    t: [Var; 3],
+}
+
+impl Record {
+    pub(super) fn of(e: &EvmVars) -> Self {
+        let [code, keccak, size, t, rate, capacity, hash, of] = e.t;
+        Self {
+            code,
+            of,
+            size,
+            keccak,
+            hash,
+            t: [t, rate, capacity],
+        }
+    }
+    /// Calls the routine for the code with the commitment in `code.lo`, which is the one of the account in the word `of`.
+    pub(super) fn open(self, p: &mut Asm, routine: &mut Routine, of: Var, code: Var) {
+        p.set(self.of, of);
+        p.set(self.code, code);
+        routine.call(p);
+    }
+}
+
+/// The routine: size and hashes are what the prover says, and hashed to the commitment. That of no code is hashed like any other.
+pub(super) fn record(p: &mut Asm, e: &EvmVars, routine: &Routine) {
+    let Record {
+        code,
+        of,
+        size,
+        keccak,
+        hash,
+        t: [t, rate, capacity],
+    } = Record::of(e);
+    let record = move |v: &View<'_>| v.account(of).map(|a| a.code);
+    routine.begin(p);
+    p.note("a code's record, hashed to the commitment");
+    p.try_hint(size, move |v| Ok(U256::from(record(v)?.size)));
+    p.try_hint(keccak, move |v| Ok(record(v)?.keccak.into()));
+    p.less(Some(size), pow2(32));
+    p.set(rate, 0);
+    p.set(capacity, Tag::Code.iv(4));
+    p.high(t, keccak);
+    p.pair(t, Some(size), t);
+    p.absorb(t, rate, capacity);
+    p.elements(hash, move |v| Ok((Fr::ZERO, record(v)?.poseidon2)));
+    p.pair(hash, None, hash);
+    p.pair(t, Some(keccak), hash);
+    p.absorb(t, rate, capacity);
+    p.high(rate, rate);
+    p.equal(Some(rate), code);
+    routine.end(p, None);
+}
+
+/// Number and size of the code with the commitment in `code.lo`, which is the one of the account in the word `of`. `opens` is the routine
+/// [`record`].
+pub(super) fn load(p: &mut Asm, e: &EvmVars, opens: &mut Routine, [of, code, number]: [Var; 3]) {
+    let opened = Record::of(e);
+    let (size, hash) = (opened.size, opened.hash);
+    let [at, _, _, t, rate, capacity, _, to] = e.t;
     let (known, done) = (p.label(), p.label());
     let codes = e.codes;
     let find = move |v: &View<'_>| {
@@ -48,23 +117,7 @@ pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
     p.jump_hint(known, move |v| find(v).is_some());
     p.add(codes, codes, 1);
     p.set(number, codes);
-    p.note("the code's record, hashed to the commitment");
-    let record = move |v: &View<'_>| v.account(of).map(|a| a.code);
-    p.try_hint(size, move |v| Ok(U256::from(record(v)?.size)));
-    p.try_hint(word, move |v| Ok(record(v)?.keccak.into()));
-    p.less(Some(size), pow2(32));
-    p.set(rate, 0);
-    p.set(capacity, Tag::Code.iv(4));
-    p.high(t, word);
-    p.pair(t, Some(size), t);
-    p.absorb(t, rate, capacity);
-    p.elements(hash, move |v| Ok((Fr::ZERO, record(v)?.poseidon2)));
-    p.pair(hash, None, hash);
-    p.pair(t, Some(word), hash);
-    p.absorb(t, rate, capacity);
-    p.high(rate, rate);
-    p.equal(Some(rate), code);
-
+    opened.open(p, opens, of, code);
     p.note("the code's bytes, hashed to the record");
     let (again, read) = (p.label(), p.label());
     p.set(rate, 0);
@@ -77,7 +130,7 @@ pub(super) fn load(p: &mut Asm, e: &EvmVars, of: Var, code: Var, number: Var) {
     p.note("a word of code");
     p.jump_hint(read, move |v| v.word(at) * U256::from(32) >= v.word(size));
     p.try_hint(t, move |v| {
-        let keccak = record(v)?.keccak;
+        let keccak = v.account(of)?.code.keccak;
         let code = v.context().codes.get(&keccak);
         let code = code.ok_or_else(|| format!("the witness lacks code {keccak}"))?;
         let from = usize::try_from(v.word(at) * U256::from(32)).unwrap_or(usize::MAX);

@@ -1,8 +1,8 @@
 //! A transaction to a contract: it buys its gas, one frame runs the contract's code, and what is left is given back.
 
-use super::{Ends, EvmVars, ask, code, opcodes, storage};
+use super::{Ends, EvmVars, ask, code, opcodes, storage, transient};
 use crate::cpu::{
-    asm::{Asm, Micro, Next, Operand, Step, Target, Var},
+    asm::{Asm, Micro, Next, Operand, Routine, Step, Target, Var},
     isa::{FRAME_AT, GAS_AT, Op, Service},
     program::{Vars, transaction::TransactionVars},
 };
@@ -22,13 +22,14 @@ pub(in crate::cpu::program) fn run(p: &mut Asm, v: &Vars, x: &TransactionVars) {
         inspect: p.label(),
         short: p.label(),
     };
-    begin(p, v, x, e);
-    p.opcodes(|p| opcodes(p, v, x, e, ends));
+    let mut record = Routine::declare(p, e.record_caller);
+    begin(p, v, x, e, &mut record);
+    p.opcodes(|p| opcodes(p, v, x, e, ends, record));
     end(p, v, x, e, ends);
 }
 
 /// Sender, receiver and coinbase are touched, the value moves, the first opcode is read.
-fn begin(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars) {
+fn begin(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, record: &mut Routine) {
     let (g, [balance, cost, nonce, code, number, t]) = (v.s, v.t);
     p.note("EIP-3607 and nonce; the sender buys the gas");
     p.open_account(x.sender, [balance, nonce, code]);
@@ -52,8 +53,9 @@ fn begin(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars) {
     p.pair(nonce, Some(x.number), nonce);
     p.close_account(balance, nonce);
 
-    code::load(p, e, x.to, code, number);
+    code::load(p, e, record, [x.to, code, number]);
     p.note("the frame begins");
+    transient::begin(p, e);
     p.set(e.address, x.to);
     p.join(e.account, x.to);
     storage::begin(p, e);

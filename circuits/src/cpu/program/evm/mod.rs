@@ -4,6 +4,7 @@
 //! Each opcode has an address of its own, [`OPCODES_AT`] plus its byte. The last instruction of an opcode reads the next one and
 //! goes there. So the program counter of the register word is that of the opcode that runs, until its last instruction.
 
+mod accounts;
 mod arithmetic;
 mod bits;
 mod code;
@@ -20,12 +21,13 @@ mod power;
 mod signed;
 mod stack;
 mod storage;
+mod transient;
 
 use super::{Vars, transaction::TransactionVars};
 use crate::{
     Fr,
     cpu::{
-        asm::{Asm, Label, Micro, Next, Operand, Step, Target, Var},
+        asm::{Asm, Label, Micro, Next, Operand, Routine, Step, Target, Var},
         interpreter::View,
         isa::{GAS_AT, OPCODES_AT, Op, Service},
         opcodes::{Opcode, opcode},
@@ -58,6 +60,14 @@ pub(in crate::cpu) struct EvmVars {
     refund: Var,
     /// Where the next entry of the journal is written, see [`storage`].
     journal: Var,
+    /// The first node of the transaction's list of transient words, see [`transient`].
+    transient: Var,
+    /// The address after the last node.
+    transient_end: Var,
+    /// Where routines were called from.
+    record_caller: Var,
+    account_caller: Var,
+    transient_caller: Var,
     /// 1.
     pub(in crate::cpu::program) one: Var,
     /// 2^256 - 1.
@@ -83,6 +93,11 @@ impl EvmVars {
             account: p.var("address as an element"),
             refund: p.var("gas refund"),
             journal: p.var("journal"),
+            transient: p.var("transient words"),
+            transient_end: p.var("end of the transient words"),
+            record_caller: p.var("caller of the code record"),
+            account_caller: p.var("caller of the account"),
+            transient_caller: p.var("caller of the transient words"),
             one: p.var("one"),
             ones: p.var("2^256 - 1"),
             byte: p.var("255"),
@@ -101,6 +116,7 @@ impl EvmVars {
         p.set(self.byte, 255);
         p.constant(self.top, alloy_primitives::U256::from(1) << 255);
         self.memory.constants(p);
+        p.set(self.transient_end, transient::FIRST);
     }
 }
 
@@ -312,8 +328,15 @@ fn ask(service: Service, a: Operand, b: Operand, d: Target) -> Micro {
     }
 }
 
-/// The opcodes.
-fn opcodes(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) {
+/// The opcodes, and the routines that they call; `record` is the one that opens a code's record, see [`code::record`].
+fn opcodes(
+    p: &mut Asm,
+    v: &Vars,
+    x: &TransactionVars,
+    e: &EvmVars,
+    ends: Ends,
+    mut record: Routine,
+) {
     let m = memory::Routines::declare(p);
     let mut f = Family { p, e, ends, m };
     arithmetic::assemble(&mut f);
@@ -329,7 +352,11 @@ fn opcodes(p: &mut Asm, v: &Vars, x: &TransactionVars, e: &EvmVars, ends: Ends) 
     logs::assemble(&mut f);
     memory::routines(&mut f);
     storage::assemble(&mut f, x);
+    accounts::assemble(&mut f, v, x, &mut record);
+    accounts::block_hash(&mut f, v);
+    transient::assemble(&mut f, v);
     faults::assemble(&mut f);
+    code::record(f.p, e, &record);
 }
 
 /// A power of 2 as an immediate.

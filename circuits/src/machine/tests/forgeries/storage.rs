@@ -29,7 +29,7 @@ impl Rows {
         rows.filter(fits).collect()
     }
     /// The rows of a part that ask a service.
-    fn asking(&self, part: &str, service: Service) -> Vec<usize> {
+    pub(super) fn asking(&self, part: &str, service: Service) -> Vec<usize> {
         self.of_part(part, |e| e.service == Some(service))
     }
     /// The row's instruction follows another one of its entries; its operands stay.
@@ -53,7 +53,7 @@ impl Rows {
         }
     }
     /// The record that was used under the stamp of a row.
-    fn record(&self, i: usize) -> usize {
+    pub(super) fn record(&self, i: usize) -> usize {
         let cpu = &MainMachine::get().cpu;
         let stamp = self.get(i, cpu.op_cells.shown.lo);
         let mut records = self.of_kind(cpu.record).into_iter();
