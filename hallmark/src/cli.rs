@@ -95,6 +95,9 @@ pub(crate) struct DemoArgs {
     /// ETH transfers to send.
     #[arg(long, default_value_t = 10, env = "HALLMARK_TRANSFERS", value_parser = clap::value_parser!(u64).range(1..=500))]
     pub(crate) transfers: u64,
+    /// Transfers of an ERC-20 token to send with them. The last one is above its sender's balance and reverts.
+    #[arg(long, default_value_t = 4, env = "HALLMARK_TOKEN_TRANSFERS", value_parser = clap::value_parser!(u64).range(0..=500))]
+    pub(crate) token_transfers: u64,
     /// Accounts in the state before.
     #[arg(long, default_value_t = 1 << 16, env = "HALLMARK_ACCOUNTS", value_parser = clap::value_parser!(u64).range(0..=1 << 20))]
     pub(crate) accounts: u64,

@@ -14,7 +14,7 @@ use alloy::{
     sol_types::{SolCall, SolConstructor, SolError, SolEvent},
 };
 use alloy_primitives::{Address, Bytes, Log, TxKind, U256};
-use hallmark::token::genesis_account;
+use hallmark::{pipeline, plan, token::genesis_account};
 use protocol::{Genesis, SignedTransaction};
 use revm::{
     ExecuteEvm, InspectEvm, Inspector,
@@ -31,7 +31,7 @@ use revm::{
 };
 use sequencer::{BlockContext, Config, Node};
 use std::{collections::BTreeMap, fmt::Write as _, net::Ipv4Addr};
-use tests::{BASE_FEE, CHAIN_ID, COINBASE, GENESIS_TIME, assert_golden, key, sign};
+use tests::{BASE_FEE, CHAIN_ID, COINBASE, GENESIS_TIME, assert_golden, key, node_on, sign};
 use verifier_contract::{Token, artifact, token};
 
 const TOKEN: Address = Address::repeat_byte(0x70);
@@ -287,6 +287,56 @@ fn the_node_reads_the_token() {
     let balance = ask(Token::balanceOfCall { account }.abi_encode());
     let balance = Token::balanceOfCall::abi_decode_returns(&balance).unwrap();
     assert_eq!(balance, tokens(500));
+}
+
+/// Transfers of ether and of the token in one batch: its tables hold, and end where `revm` does.
+#[test]
+fn the_machine_executes_transfers_of_the_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = node_on(directory.path(), genesis(NAME, SYMBOL)).unwrap();
+    let mut nonces = [0; 6];
+    let mut send = |sender: u8, to: Address, value: u64, input: Vec<u8>| {
+        let nonce = &mut nonces[usize::from(sender)];
+        let transaction = TxEip1559 {
+            chain_id: CHAIN_ID,
+            nonce: *nonce,
+            gas_limit: 100_000,
+            max_fee_per_gas: 2 * u128::from(BASE_FEE),
+            max_priority_fee_per_gas: 1,
+            to: TxKind::Call(to),
+            value: U256::from(value),
+            access_list: AccessList::default(),
+            input: input.into(),
+        };
+        *nonce += 1;
+        node.submit(sign(&key(sender).unwrap(), transaction).unwrap())
+            .unwrap()
+    };
+    for sender in 2..6 {
+        send(sender, FRESH, 5, vec![]);
+    }
+    let good = [(0, FRESH), (1, address(2)), (0, address(1))];
+    let good = good.map(|(sender, to)| send(sender, TOKEN, 0, transfer(to, 3).abi_encode()));
+    let reverted = send(1, TOKEN, 0, transfer(FRESH, 1_000).abi_encode());
+    assert_eq!(node.build_block().unwrap().transactions, 8);
+    let batch = node.seal_batch().unwrap().unwrap();
+    let witness = node.batch_witness(1).unwrap();
+    assert!(pipeline::whole_rows(&witness).unwrap() as u64 <= batch.rows);
+    let segments = plan::plan(&witness, *pipeline::SHAPES.end()).unwrap();
+    let failures = pipeline::check(&segments).unwrap().failures;
+    assert!(failures.is_empty(), "{}", failures[0]);
+
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let rpc = runtime.block_on(node.start_rpc((Ipv4Addr::LOCALHOST, 0).into()));
+    let provider = ProviderBuilder::new().connect_http(rpc.unwrap().url().parse().unwrap());
+    let receipt = |hash| {
+        let receipt = async { provider.get_transaction_receipt(hash).await };
+        runtime.block_on(receipt).unwrap().unwrap()
+    };
+    for hash in good {
+        assert!(receipt(hash).status() && receipt(hash).logs().len() == 1);
+    }
+    assert!(!receipt(reverted).status() && receipt(reverted).logs().is_empty());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{
     print_json,
     prove::read_batch,
-    sample::{Sample, recipient, transfer},
+    sample::{Order, Sample, recipient, token_overdraft, token_transfer, transfer},
 };
 use crate::{
     cli::{CostArgs, Global, SUCCESS},
@@ -99,48 +99,69 @@ fn table(costs: &[Cost]) -> Vec<Value> {
     costs.iter().map(line).collect()
 }
 
-/// The kinds of transactions whose cost is measured: name and the request to the fresh account `to`.
-type Kind = (&'static str, fn(u64, u64) -> (u64, TransactionRequest));
+/// The kinds of transactions whose cost is measured: name, the order of a sender to the fresh account `to`, and whether the batch
+/// without them has the token's code already.
+type Kind = (&'static str, fn(u64, u64) -> Order, bool);
 
-const KINDS: [Kind; 4] = [
-    ("eth_transfer", transfer),
-    ("eth_transfer_access_list", |sender, to| {
-        let item = AccessListItem {
-            address: recipient(to),
-            storage_keys: vec![B256::with_last_byte(1)],
-        };
-        let (sender, request) = transfer(sender, to);
-        (sender, request.access_list(AccessList(vec![item])))
-    }),
-    ("eth_transfer_calldata_100", |sender, to| {
-        let (sender, request) = transfer(sender, to);
-        (sender, request.with_input(vec![0xab; 100]))
-    }),
-    ("eth_transfer_legacy", |sender, to| {
-        let (sender, request) = transfer(sender, to);
-        (sender, request.with_gas_price(3_000_000_000))
-    }),
+const KINDS: [Kind; 6] = [
+    ("eth_transfer", transfer, false),
+    (
+        "eth_transfer_access_list",
+        |sender, to| {
+            let item = AccessListItem {
+                address: recipient(to),
+                storage_keys: vec![B256::with_last_byte(1)],
+            };
+            changed(transfer(sender, to), |r| {
+                r.access_list(AccessList(vec![item]))
+            })
+        },
+        false,
+    ),
+    (
+        "eth_transfer_calldata_100",
+        |sender, to| changed(transfer(sender, to), |r| r.with_input(vec![0xab; 100])),
+        false,
+    ),
+    (
+        "eth_transfer_legacy",
+        |sender, to| changed(transfer(sender, to), |r| r.with_gas_price(3_000_000_000)),
+        false,
+    ),
+    ("erc20_transfer", token_transfer, true),
+    ("erc20_transfer_reverted", token_overdraft, true),
 ];
+
+fn changed(order: Order, change: impl FnOnce(TransactionRequest) -> TransactionRequest) -> Order {
+    Order {
+        request: change(order.request),
+        ..order
+    }
+}
 
 /// Marginal rows of a transaction of each kind: a batch with some against a batch without them.
 fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
     let directory = tempfile::tempdir().wrap_err("no temporary directory can be made")?;
     ui.say(format!("a chain with {} accounts", group(ACCOUNTS)));
-    let sample = Sample::start(&directory.path().join("store.redb"), 1 + EACH, ACCOUNTS, 0)?;
+    let sample = Sample::start(&directory.path().join("store.redb"), 2 + EACH, ACCOUNTS, 0)?;
     let mut fresh = 0..;
-    let mut rows = |kind: Option<&Kind>| -> Result<usize> {
+    let mut rows = |token: bool, kind: Option<&Kind>| -> Result<usize> {
         let mut next = || fresh.next().unwrap_or(u64::MAX);
-        let mut requests = vec![transfer(0, next())];
-        if let Some((_, request)) = kind {
-            requests.extend((1..=EACH).map(|sender| request(sender, next())));
+        let mut orders = vec![transfer(0, next())];
+        if token {
+            orders.push(token_transfer(EACH + 1, next()));
         }
-        pipeline::whole_rows(&sample.batch(requests)?)
+        if let Some((_, order, _)) = kind {
+            orders.extend((1..=EACH).map(|sender| order(sender, next())));
+        }
+        pipeline::whole_rows(&sample.batch(orders)?)
     };
-    let base = rows(None)?;
+    let (base, with_token) = (rows(false, None)?, rows(true, None)?);
     let mut marginal = Map::new();
     for kind in &KINDS {
         ui.say(format!("measuring {}", kind.0));
-        let more = rows(Some(kind))?.saturating_sub(base);
+        let without = if kind.2 { with_token } else { base };
+        let more = rows(kind.2, Some(kind))?.saturating_sub(without);
         marginal.insert(kind.0.to_owned(), json!(more.div_ceil(EACH as usize)));
     }
     sample.stop();

@@ -2,7 +2,9 @@
 
 use super::{
     print_json,
-    sample::{CHAIN_ID, Sample, amount, recipient, transfer},
+    sample::{
+        CHAIN_ID, Order, Sample, amount, recipient, token_overdraft, token_transfer, transfer,
+    },
 };
 use crate::{
     cli::{DemoArgs, Global, SUCCESS},
@@ -40,21 +42,18 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<u8> {
     let prover = Prover::new(&home::directory(global)?, home::label(global)?);
     let directory = tempfile::tempdir().wrap_err("no temporary directory can be made")?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let accounts = args.accounts.max(args.transfers + 1);
+    let senders = args.transfers + args.token_transfers.max(MARGINAL_SENDERS);
+    let accounts = args.accounts.max(senders + 1);
 
     ui.say(format!("L2: genesis with {} accounts", group(accounts)));
-    let sample = Sample::start(
-        &directory.path().join("store.redb"),
-        args.transfers,
-        accounts,
-        now,
-    )?;
+    let sample = Sample::start(&directory.path().join("store.redb"), senders, accounts, now)?;
     ui.say(format!(
-        "L2: JSON-RPC on {}, sending {} signed ETH transfers",
+        "L2: JSON-RPC on {}, sending {} signed ETH transfers and {} of a token",
         sample.url(),
-        args.transfers
+        args.transfers,
+        args.token_transfers
     ));
-    let witness = sample.batch((0..args.transfers).map(|n| transfer(n, n)).collect())?;
+    let witness = sample.batch(orders(args))?;
     let largest = pipeline::largest_shape(&prover, global.max_k);
     let segments = plan::plan(&witness, largest)?;
     let rows = pipeline::rows(&segments);
@@ -68,9 +67,9 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<u8> {
     let proven = prove(&prover, &witness, &segments, args, directory.path(), &ui)?;
     let files = publish(&sample, &witness, &proven)?;
     let settled = settle(&prover, &sample, &witness, &files, now, &ui)?;
-    finalise(&sample, args.transfers, &ui)?;
+    finalise(&sample, args, &ui)?;
 
-    let marginal = marginal(&sample, args.transfers, &witness)?;
+    let marginal = Marginal::measure(&sample, args.transfers)?;
     sample.stop();
     let figures = figures(
         args, accounts, &segments, &proven, &settled, marginal, started,
@@ -81,6 +80,18 @@ pub(crate) fn run(global: &Global, args: &DemoArgs) -> Result<u8> {
         table(&figures);
     }
     Ok(SUCCESS)
+}
+
+/// The transactions, each of a sender of its own. The last one of the token reverts.
+fn orders(args: &DemoArgs) -> Vec<Order> {
+    let all = args.transfers + args.token_transfers;
+    (0..all)
+        .map(|n| match n {
+            _ if n < args.transfers => transfer(n, n),
+            _ if n + 1 == all => token_overdraft(n, n),
+            _ => token_transfer(n, n),
+        })
+        .collect()
 }
 
 /// Proves the batch; with `--keep` the batch file and its proofs stay.
@@ -214,7 +225,7 @@ fn tampered(proofs: &[SegmentProof], key: Option<&VerifyingKey>) -> Result<Vec<S
 }
 
 /// Tells the node that L1 accepted the batch, and reads over JSON-RPC that it is final and who has what.
-fn finalise(sample: &Sample, transfers: u64, ui: &Ui) -> Result<()> {
+fn finalise(sample: &Sample, args: &DemoArgs, ui: &Ui) -> Result<()> {
     sample.node.set_finalized(1)?;
     let status: RpcProveStatus = sample.call("hallmark_proveStatus", ())?;
     ensure!(
@@ -223,7 +234,7 @@ fn finalise(sample: &Sample, transfers: u64, ui: &Ui) -> Result<()> {
         status.finalized
     );
     let mut sum = U256::ZERO;
-    for n in 0..transfers {
+    for n in 0..args.transfers {
         let balance = sample.balance(recipient(n))?;
         ensure!(
             balance == amount(n),
@@ -233,25 +244,64 @@ fn finalise(sample: &Sample, transfers: u64, ui: &Ui) -> Result<()> {
         );
         sum += balance;
     }
+    let mut tokens = U256::ZERO;
+    for n in args.transfers..args.transfers + args.token_transfers {
+        tokens += sample.token_balance(recipient(n))?;
+    }
+    let given = args.token_transfers.saturating_sub(1);
+    ensure!(
+        ether(tokens) == format!("{given}.000"),
+        "the receivers have {} tokens, {given} were sent",
+        ether(tokens)
+    );
     ui.say(format!(
-        "L2: batch 1 is final; {transfers} fresh accounts hold {} ether",
+        "L2: batch 1 is final; {} fresh accounts hold {} ether and {given} others a token each",
+        args.transfers,
         ether(sum)
     ));
     Ok(())
 }
 
-/// Rows that one more transfer costs: this batch against another on the same chain with one transfer (two if this
-/// batch has one), which is executed and not proven. Both are counted in one segment.
-fn marginal(sample: &Sample, transfers: u64, witness: &BatchWitness) -> Result<usize> {
-    let others = if transfers == 1 { 2 } else { 1 };
-    // A transfer's sender may send again; the recipients are fresh.
-    let requests = (0..others).map(|n| transfer(n % transfers, transfers + n));
-    let other = pipeline::whole_rows(&sample.batch(requests.collect())?)?;
-    let (more, count) = (
-        pipeline::whole_rows(witness)?.abs_diff(other),
-        transfers.abs_diff(others) as usize,
-    );
-    Ok(more.div_ceil(count.max(1)))
+/// Senders of token transfers in the batches that [`Marginal::measure`] makes.
+const MARGINAL_SENDERS: u64 = 2;
+
+/// Rows that one more transaction costs in a batch that has one of its kind already.
+struct Marginal {
+    eth_transfer: usize,
+    erc20_transfer: usize,
+    erc20_transfer_reverted: usize,
+}
+
+impl Marginal {
+    /// Batches on the same chain, which are executed and not proven, against each other. Each is counted in one segment.
+    fn measure(sample: &Sample, transfers: u64) -> Result<Self> {
+        // The receivers are fresh; the senders may be any that the genesis has.
+        let mut fresh = 1_000..;
+        let mut rows = |transfers: u64, second: Option<fn(u64, u64) -> Order>| -> Result<usize> {
+            let mut next = || fresh.next().unwrap_or(u64::MAX);
+            let mut orders: Vec<_> = (0..transfers).map(|n| transfer(n, next())).collect();
+            orders.push(token_transfer(transfers, next()));
+            orders.extend(second.map(|order| order(transfers + 1, next())));
+            pipeline::whole_rows(&sample.batch(orders)?)
+        };
+        let base = rows(1, None)?;
+        let count = transfers.max(2);
+        let more = rows(count, None)?.saturating_sub(base);
+        let mut second = |order| Ok::<_, eyre::Report>(rows(1, Some(order))?.saturating_sub(base));
+        Ok(Self {
+            eth_transfer: more.div_ceil(count as usize - 1),
+            erc20_transfer: second(token_transfer)?,
+            erc20_transfer_reverted: second(token_overdraft)?,
+        })
+    }
+
+    /// Rows of the demonstration's transactions.
+    fn of(&self, args: &DemoArgs) -> usize {
+        let (transfers, tokens) = (args.transfers as usize, args.token_transfers as usize);
+        self.eth_transfer * transfers
+            + self.erc20_transfer * tokens.saturating_sub(1)
+            + self.erc20_transfer_reverted * tokens.min(1)
+    }
 }
 
 fn figures(
@@ -260,7 +310,7 @@ fn figures(
     segments: &[PlannedSegment],
     proven: &[ProvenSegment],
     settled: &Settled,
-    marginal: usize,
+    marginal: Marginal,
     started: Instant,
 ) -> Value {
     let rows = pipeline::rows(segments);
@@ -271,8 +321,12 @@ fn figures(
         "rows_total": rows,
         "rows_by_segment": segments.iter().map(|s| s.rows).collect::<Vec<_>>(),
         "rows_by_chip": pipeline::rows_by_chip(segments),
-        "rows_shared": rows.saturating_sub(marginal * args.transfers as usize),
-        "rows_per_transaction": { "eth_transfer": marginal },
+        "rows_shared": rows.saturating_sub(marginal.of(args)),
+        "rows_per_transaction": {
+            "eth_transfer": marginal.eth_transfer,
+            "erc20_transfer": marginal.erc20_transfer,
+            "erc20_transfer_reverted": marginal.erc20_transfer_reverted,
+        },
         "prove_seconds": proven.iter().filter_map(|p| p.seconds).sum::<f64>(),
         "total_seconds": started.elapsed().as_secs_f64(),
         "peak_rss_bytes": memory::peak(),
@@ -285,7 +339,9 @@ fn figures(
         },
         "accepted": settled.accepted.accepted,
         "tampered_rejected": !settled.tampered.accepted,
-        "transactions": args.transfers,
+        "transactions": args.transfers + args.token_transfers,
+        "eth_transfers": args.transfers,
+        "erc20_transfers": args.token_transfers,
         "accounts": accounts,
         "insecure_srs": proven.iter().any(|p| p.file.srs.is_insecure()),
     })
@@ -313,8 +369,9 @@ fn table(f: &Value) {
         (
             "transactions",
             format!(
-                "{} ETH transfers, {} accounts in the state",
-                n(&f["transactions"]),
+                "{} ETH transfers, {} of a token, {} accounts in the state",
+                n(&f["eth_transfers"]),
+                n(&f["erc20_transfers"]),
                 n(&f["accounts"])
             ),
         ),
@@ -331,8 +388,10 @@ fn table(f: &Value) {
         (
             "  per transfer",
             format!(
-                "{} (marginal; {} are shared by the batch)",
+                "{} of ether, {} of the token, {} of one that reverts (marginal; {} are shared by the batch)",
                 n(&f["rows_per_transaction"]["eth_transfer"]),
+                n(&f["rows_per_transaction"]["erc20_transfer"]),
+                n(&f["rows_per_transaction"]["erc20_transfer_reverted"]),
                 n(&f["rows_shared"])
             ),
         ),

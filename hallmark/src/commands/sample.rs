@@ -5,18 +5,22 @@ use alloy::{
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::TransactionRequest,
     signers::local::PrivateKeySigner,
+    sol_types::SolCall,
 };
 use alloy_primitives::{Address, B256, U256, keccak256};
 use eyre::{Result, WrapErr, ensure, eyre};
-use hallmark::{door::Door, pipeline};
+use hallmark::{door::Door, pipeline, token::genesis_account};
 use protocol::{Genesis, genesis::GenesisAccount};
 use sequencer::{BatchWitness, BlockProduction, Config, Node, RpcHandle, SealPolicy};
 use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt::Debug, path::Path};
 use tokio::runtime::Runtime;
+use verifier_contract::Token;
 
 pub(super) const CHAIN_ID: u64 = 1337;
 const ETHER: u64 = 1_000_000_000_000_000_000;
+/// Gas limit of a call to the token, more than one uses.
+const TOKEN_GAS: u64 = 100_000;
 
 /// Signers of the sample's transactions; the same on every run, so that the figures are.
 fn signer(number: u64) -> Result<PrivateKeySigner> {
@@ -37,7 +41,12 @@ fn coinbase() -> Address {
     hashed_address("hallmark sample coinbase")
 }
 
-/// Genesis with `accounts` accounts, of which the first `senders` have 100 ether each.
+/// Where the token is.
+pub(super) fn token() -> Address {
+    hashed_address("hallmark sample token")
+}
+
+/// Genesis with `accounts` accounts, of which the first `senders` have 100 ether and 100 tokens each, and the token.
 fn genesis(senders: u64, accounts: u64, timestamp: u64) -> Result<Genesis> {
     let mut genesis = Genesis {
         chain_id: CHAIN_ID,
@@ -65,7 +74,26 @@ fn genesis(senders: u64, accounts: u64, timestamp: u64) -> Result<Genesis> {
             U256::from(n),
         );
     }
+    let holders = (0..senders).map(|n| Ok((signer(n)?.address(), tokens(100))));
+    let holders = holders.collect::<Result<_>>()?;
+    let account = genesis_account("Hallmark sample token", "HST", &holders)?;
+    genesis.accounts.insert(token(), account);
     Ok(genesis.complete()?)
+}
+
+/// Whole tokens in the smallest unit.
+fn tokens(n: u64) -> U256 {
+    U256::from(n) * U256::from(ETHER)
+}
+
+/// A transaction to send, and what must become of it.
+pub(super) struct Order {
+    /// Number of the sender.
+    pub(super) sender: u64,
+    /// What it sends.
+    pub(super) request: TransactionRequest,
+    /// Whether it succeeds; otherwise it reverts.
+    pub(super) succeeds: bool,
 }
 
 /// A node on the sample's genesis with its JSON-RPC server; blocks and batches only when told.
@@ -116,22 +144,22 @@ impl Sample {
     }
 
     /// Signs each request with its sender's key, sends it over JSON-RPC, builds one block of them all, and seals it.
-    pub(super) fn batch(&self, requests: Vec<(u64, TransactionRequest)>) -> Result<BatchWitness> {
-        let count = requests.len();
+    pub(super) fn batch(&self, orders: Vec<Order>) -> Result<BatchWitness> {
+        let count = orders.len();
         let url = self.rpc.url();
-        let hashes = self.runtime.block_on(async {
-            let mut hashes = vec![];
-            for (sender, request) in requests {
+        let sent = self.runtime.block_on(async {
+            let mut sent = vec![];
+            for order in orders {
                 let provider = ProviderBuilder::new()
-                    .wallet(EthereumWallet::from(signer(sender)?))
+                    .wallet(EthereumWallet::from(signer(order.sender)?))
                     .connect_http(url.parse()?);
                 let pending = provider
-                    .send_transaction(request)
+                    .send_transaction(order.request)
                     .await
                     .wrap_err("the node refused a transaction")?;
-                hashes.push(*pending.tx_hash());
+                sent.push((*pending.tx_hash(), order.succeeds));
             }
-            Ok::<Vec<B256>, eyre::Report>(hashes)
+            Ok::<Vec<(B256, bool)>, eyre::Report>(sent)
         })?;
         let block = self.node.build_block()?;
         ensure!(
@@ -142,12 +170,16 @@ impl Sample {
         );
         let provider = self.provider()?;
         self.runtime.block_on(async {
-            for hash in hashes {
+            for (hash, succeeds) in sent {
                 let receipt = provider
                     .get_transaction_receipt(hash)
                     .await?
                     .ok_or_else(|| eyre!("transaction {hash} has no receipt"))?;
-                ensure!(receipt.status(), "transaction {hash} failed");
+                ensure!(
+                    receipt.status() == succeeds,
+                    "transaction {hash} {}",
+                    if succeeds { "failed" } else { "succeeded" }
+                );
             }
             Ok(())
         })?;
@@ -178,6 +210,19 @@ impl Sample {
             .block_on(async { provider.get_balance(address).await })?)
     }
 
+    /// Balance in the token's smallest unit, asked of the token over JSON-RPC.
+    pub(super) fn token_balance(&self, account: Address) -> Result<U256> {
+        let call = Token::balanceOfCall { account }.abi_encode();
+        let request = TransactionRequest::default()
+            .with_to(token())
+            .with_input(call);
+        let provider = self.provider()?;
+        let answer = self
+            .runtime
+            .block_on(async { provider.call(request).await })?;
+        Ok(Token::balanceOfCall::abi_decode_returns(&answer)?)
+    }
+
     /// Stops the server and the node.
     pub(super) fn stop(self) {
         self.runtime.block_on(self.rpc.stop());
@@ -185,11 +230,40 @@ impl Sample {
 }
 
 /// Sender `number` gives the fresh account `to` some ether.
-pub(super) fn transfer(number: u64, to: u64) -> (u64, TransactionRequest) {
+pub(super) fn transfer(number: u64, to: u64) -> Order {
     let request = TransactionRequest::default()
         .with_to(recipient(to))
         .with_value(amount(to));
-    (number, request)
+    Order {
+        sender: number,
+        request,
+        succeeds: true,
+    }
+}
+
+/// Sender `number` gives the fresh account `to` one token.
+pub(super) fn token_transfer(number: u64, to: u64) -> Order {
+    token_order(number, to, tokens(1), true)
+}
+
+/// Sender `number` tries to give the account `to` more tokens than it can have: the token reverts.
+pub(super) fn token_overdraft(number: u64, to: u64) -> Order {
+    token_order(number, to, tokens(101), false)
+}
+
+fn token_order(number: u64, to: u64, value: U256, succeeds: bool) -> Order {
+    let to = recipient(to);
+    let call = Token::transferCall { to, value }.abi_encode();
+    // What reverts cannot be estimated.
+    let request = TransactionRequest::default()
+        .with_to(token())
+        .with_input(call)
+        .with_gas_limit(TOKEN_GAS);
+    Order {
+        sender: number,
+        request,
+        succeeds,
+    }
 }
 
 /// What the fresh account `to` is given, in wei.
