@@ -11,15 +11,16 @@
 //!
 //! # The journal
 //!
-//! Region 0 of the far words, in which no frame has its memory: entry `i` is the slot and the word that it had before, at `64 i` and `64 i + 32`. A write that changes
-//! a word adds an entry. Each transaction begins with an empty journal; older words behind the end are written before they are read. A frame that fails takes
-//! its entries back, the last one first, and gives each slot its word by an access that keeps mark and original word. The loop cannot stop early: it ends
-//! where the journal begins. It cannot go on either, as below there is no word.
+//! Region 0 of the far words, which is no frame's: entry `i` is the slot and the word that it had before, at `64 i` and `64 i + 32`.
+//! A write that changes a word adds an entry; with 100 gas each, entries stay far below the region's end. A transaction begins with
+//! an empty journal, and what is left of an older one is written over before it is read. A frame that fails takes its entries back,
+//! the last one first, by accesses that keep mark and original word. The loop cannot stop early, as it ends where the journal begins;
+//! it cannot go on either, as there is no word below.
 //!
 //! # The refund
 //!
-//! The sum of the refunds is never negative: each slot contributes 4,800 while its original word is not 0 and its word is 0, plus the
-//! refunds for each time when it became its original word again.
+//! It is never negative: it is 4,800 for each slot whose original word is not 0 and whose word is 0, plus what was given each time when a slot
+//! became its original word again. If the frame fails it is 0.
 
 use super::{EvmVars, Family, ask};
 use crate::{

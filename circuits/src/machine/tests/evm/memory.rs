@@ -192,7 +192,7 @@ pub(super) fn failing() -> Vec<Case> {
         for opcode in [0x51, 0x52, 0x53] {
             codes.push(on(opcode, &[at, one]));
         }
-        for opcode in [0x20, 0xa0, 0xf3] {
+        for opcode in [0x20, 0xa0, 0xf3, 0xfd] {
             codes.push(on(opcode, &[at, one]));
             codes.push(on(opcode, &[one, at]));
         }
@@ -209,6 +209,10 @@ pub(super) fn failing() -> Vec<Case> {
         case.gas = case.gas_used() - 1;
         case
     });
+    // REVERT after a log, which does not count.
+    let revert = [filled(), show_memory(40), small(0xfd, &[5, 100])].concat();
+    codes.push(revert);
+    codes.push(small(0xfd, &[1 << 40, 0]));
     codes.into_iter().map(case).chain(short).collect()
 }
 
