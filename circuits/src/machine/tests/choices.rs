@@ -3,7 +3,7 @@
 use super::{super::MainMachine, coverage, with_program};
 use crate::{
     cpu::asm::{Choice, Program, Var},
-    framework::{checker, table::Table},
+    framework::{checker, table::Table, trace::Trace},
     io,
     witness::{SegmentInput, field_modulus, halves, join},
 };
@@ -112,9 +112,16 @@ fn program_with(upc: usize, choice: Choice) -> Program {
 }
 
 /// Runs with the altered choice: whether it came up, and the boundary state after it if there is a table that holds.
-fn survives(program: Program, seen: &Seen, input: &SegmentInput) -> (bool, Option<BoundaryState>) {
+fn survives(
+    program: Program,
+    seen: &Seen,
+    input: &SegmentInput,
+    most: usize,
+) -> (bool, Option<BoundaryState>) {
     let machine = with_program(program);
-    let run = machine.execute(input).ok().map(|e| e.boundary);
+    // A choice may lead round in a loop.
+    let run = machine.run(Trace::new(&machine.machine), input, most);
+    let run = run.ok().map(|e| e.boundary);
     let Some(boundary) = run.filter(|_| seen.differed.load(Ordering::Relaxed)) else {
         return (seen.differed.load(Ordering::Relaxed), None);
     };
@@ -161,10 +168,12 @@ fn no_other_choice_has_a_proof() {
                 let asking = inputs.iter().zip(&executed).zip(&ends);
                 let asking = asking.filter(|((_, e), _)| e[upc] > 0);
                 // What differs in the first inputs that ask differs in all, but for a word that is 0 there.
-                for (((at, input), _), end) in asking.take(4) {
+                for (((at, input), executed), end) in asking.take(4) {
                     let seen = Seen::default();
                     let choice = altered(choice, ways, given, &seen, only, *change);
-                    let (differed, survived) = survives(program_with(upc, choice), &seen, input);
+                    let most = 2 * executed.iter().sum::<u64>() as usize;
+                    let program = program_with(upc, choice);
+                    let (differed, survived) = survives(program, &seen, input, most);
                     if !differed {
                         continue;
                     }
