@@ -24,6 +24,8 @@ enum Kind {
     Offset,
     /// How many bytes.
     Length,
+    /// The same of what a call returned, which is nothing without one.
+    Returned,
     Slot,
     Account,
     Block,
@@ -33,13 +35,14 @@ enum Kind {
 
 /// What an opcode's operands are for, the one at the top first.
 fn kinds(byte: u8) -> &'static [Kind] {
-    use Kind::{Account, Block, Index, Length, Offset, Slot, Word};
+    use Kind::{Account, Block, Index, Length, Offset, Returned, Slot, Word};
     match byte {
         0x0b | 0x1a..=0x1d | 0x49 => &[Index, Word],
         0x20 | 0xf3 | 0xfd | 0xa0..=0xa4 => &[Offset, Length],
         0x31 | 0x3b | 0x3f | 0xff => &[Account],
         0x35 | 0x51..=0x53 => &[Offset],
-        0x37 | 0x39 | 0x3e | 0x5e => &[Offset, Offset, Length],
+        0x37 | 0x39 | 0x5e => &[Offset, Offset, Length],
+        0x3e => &[Offset, Returned, Returned],
         0x3c => &[Account, Offset, Offset, Length],
         0x40 => &[Block],
         0x54 | 0x55 | 0x5c | 0x5d => &[Slot, Word],
@@ -110,20 +113,25 @@ fn of_kind(kind: Kind) -> BoxedStrategy<U256> {
     match kind {
         Kind::Word => words().boxed(),
         Kind::Offset => prop_oneof![
-            12 => (0u64..200).prop_map(U256::from),
-            6 => (0u64..8).prop_map(|n| U256::from(32 * n)),
-            1 => around(1 << 12),
+            40 => (0u64..200).prop_map(U256::from),
+            20 => (0u64..8).prop_map(|n| U256::from(32 * n)),
+            2 => around(1 << 12),
             1 => around(1 << 22),
             1 => around(1 << 32),
-            1 => words(),
+            2 => words(),
         ]
         .boxed(),
         Kind::Length => prop_oneof![
-            3 => Just(U256::ZERO),
-            12 => (0u64..100).prop_map(U256::from),
-            4 => (0u64..8).prop_map(|n| U256::from(32 * n)),
+            10 => Just(U256::ZERO),
+            40 => (0u64..100).prop_map(U256::from),
+            12 => (0u64..8).prop_map(|n| U256::from(32 * n)),
             1 => around(1 << 32),
-            1 => words(),
+            2 => words(),
+        ]
+        .boxed(),
+        Kind::Returned => prop_oneof![
+            10 => Just(U256::ZERO),
+            1 => of_kind(Kind::Length),
         ]
         .boxed(),
         Kind::Slot => prop_oneof![
@@ -208,7 +216,7 @@ fn pieces() -> BoxedStrategy<Vec<Piece>> {
         6 => bytes().prop_map(Piece::Skip),
         12 => (1..6u8, body()).prop_map(|(times, body)| Piece::Loop(times, body)),
         2 => depths.prop_map(Piece::Fill),
-        8 => (8..20u16).prop_map(Piece::Fill),
+        16 => (8..20u16).prop_map(Piece::Fill),
         1 => bytes().prop_map(Piece::Bytes),
         1 => (places, any::<bool>()).prop_map(|(to, c)| Piece::Jump(to, c)),
     ];

@@ -317,8 +317,8 @@ fn each_opcode_that_does_what_another_does_is_found() {
     for o in &known {
         let pushes = |o: &Opcode| matches!(o.byte, 0x60..=0x7f);
         let same = |x: &&&Opcode| x.byte != o.byte && shape(x) == shape(o) && !alike(x, o);
-        let others = known.iter().filter(same);
-        let Some(other) = others.filter(|x| !pushes(o) && !pushes(x)).next_back() else {
+        let mut others = known.iter().filter(same);
+        let Some(other) = others.rfind(|x| !pushes(o) && !pushes(x)) else {
             continue;
         };
         pairs += 1;

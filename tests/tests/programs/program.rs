@@ -32,11 +32,11 @@ pub(crate) enum Piece {
     /// A SWAP with a word that is there.
     Swap(u8),
     /// A JUMPI over what follows.
-    If(Operand, Vec<Piece>),
+    If(Operand, Vec<Self>),
     /// A JUMP over bytes.
     Skip(Vec<u8>),
     /// So many rounds.
-    Loop(u8, Vec<Piece>),
+    Loop(u8, Vec<Self>),
     /// Pushes until the stack has so many words.
     Fill(u16),
     /// Bytes, whatever they do.
