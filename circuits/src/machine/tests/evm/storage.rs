@@ -22,6 +22,8 @@ const PLENTY: u64 = 500_000;
 const ENOUGH: u64 = 50_000;
 const INTRINSIC: u64 = 21_000;
 const INVALID: u8 = 0xfe;
+/// REVERT without data.
+const REVERT: [u8; 3] = [0x5f, 0x5f, 0xfd];
 /// Gas of the two PUSH1 before an SSTORE.
 const PUSHES: u64 = 6;
 
@@ -333,7 +335,7 @@ fn the_floor_comes_after_the_refund() {
 #[test]
 fn a_frame_that_fails_leaves_storage_as_it_was() {
     let mut world = World::default();
-    let many: Vec<u8> = (0..200u64).flat_map(|n| store(n % 5, n / 3 % 4)).collect();
+    let many: Vec<u8> = (0..40u64).flat_map(|n| store(n % 5, n / 3 % 4)).collect();
     let codes: [Vec<u8>; 6] = [
         vec![],
         store(0, 1),
@@ -343,15 +345,18 @@ fn a_frame_that_fails_leaves_storage_as_it_was() {
         many,
     ];
     for code in codes {
-        let fails = world.contract(&[code.clone(), vec![INVALID]].concat(), &[1, 1, 0, 0, 7]);
-        world.send(fails, PLENTY).value = 5;
-        world.send(fails, PLENTY);
+        for end in [&[INVALID][..], &REVERT] {
+            let fails = [&code[..], end].concat();
+            let fails = world.contract(&fails, &[1, 1, 0, 0, 7]);
+            world.send(fails, PLENTY).value = 5;
+            world.send(fails, PLENTY);
+        }
     }
     let said = world.agrees().unwrap();
-    assert!(
-        said.iter()
-            .all(|s| !s.success && s.used == PLENTY && s.refunded == 0)
-    );
+    assert!(said.iter().all(|s| !s.success && s.refunded == 0));
+    let halts = said.iter().map(|s| s.used == PLENTY);
+    let ends = [true, true, false, false].into_iter().cycle();
+    assert!(halts.eq(ends.take(said.len())), "{said:?}");
     world.holds();
 }
 
