@@ -9,9 +9,10 @@ use alloy::{
     network::TransactionBuilder,
     providers::{DynProvider, Provider, ProviderBuilder},
     rpc::types::TransactionRequest,
+    sol_types::SolCall,
 };
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
-use hallmark::{door::Door, pipeline, plan};
+use hallmark::{door::Door, pipeline, plan, token::genesis_account};
 use proptest::{prelude::*, test_runner::Config as Cases};
 use protocol::{Genesis, genesis::GenesisAccount};
 use sequencer::{BlockProduction, Config, Node, ProvabilityCheck, RpcHandle, SealPolicy};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tests::{CHAIN_ID, COINBASE, FUNDED, genesis, key, sign};
 use tokio::runtime::Runtime;
+use verifier_contract::Token;
 
 /// Counts down from 40, and adds on the way.
 const LOOP: (Address, &[u8]) = (
@@ -43,6 +45,8 @@ const INVALID: (Address, &[u8]) = (Address::repeat_byte(0xa4), &[0xfe]);
 const ENDLESS: (Address, &[u8]) = (Address::repeat_byte(0xa5), &[0x5b, 0x5f, 0x56]);
 /// An account that delegates to the first one.
 const DELEGATED: Address = Address::repeat_byte(0xa6);
+/// The token, of which accounts with ether have 500 units each.
+const TOKEN: Address = Address::repeat_byte(0xa7);
 /// Tip in wei per gas.
 const TIP: u128 = 1_000_000;
 
@@ -64,6 +68,9 @@ fn with_contracts(accounts: u32) -> Genesis {
     // One more with ether delegates.
     let sender = key(FUNDED - 1).unwrap().address();
     genesis.accounts.get_mut(&sender).unwrap().code = delegation.into();
+    let holders = (0..FUNDED).map(|n| (key(n).unwrap().address(), U256::from(500)));
+    let token = genesis_account("Token", "TOK", &holders.collect()).unwrap();
+    genesis.accounts.insert(TOKEN, token);
     for n in 0..accounts {
         let account = GenesisAccount {
             balance: U256::from(1),
@@ -230,6 +237,38 @@ fn many_calls_share_batches_that_fit() {
 }
 
 #[test]
+fn token_transfers_reserve_the_code_for_each() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = open(&directory, 3_000, seal());
+    for n in 0..20u32 {
+        let transfer = Token::transferCall {
+            to: filler(31 * n),
+            value: U256::from(7),
+        };
+        let transaction = TxEip1559 {
+            chain_id: CHAIN_ID,
+            nonce: u64::from(n / 5),
+            gas_limit: 100_000,
+            max_fee_per_gas: 2_000_000_000,
+            max_priority_fee_per_gas: TIP,
+            to: TxKind::Call(TOKEN),
+            input: transfer.abi_encode().into(),
+            ..TxEip1559::default()
+        };
+        node.submit(sign(&key((n % 5) as u8).unwrap(), transaction).unwrap())
+            .unwrap();
+    }
+    assert_eq!(node.build_block().unwrap().transactions, 20);
+    let (rows, reserved) = sealed_rows(&node);
+    println!("{rows} rows, {reserved} reserved");
+    // A batch brings the code once; each transaction is counted as if it were the one that brings it.
+    assert!(
+        rows <= reserved && reserved <= 2 * rows,
+        "{rows} rows, {reserved} reserved"
+    );
+}
+
+#[test]
 fn transfers_reserve_little_more_than_they_need() {
     let directory = tempfile::tempdir().unwrap();
     let node = open(&directory, 3_000, seal());
@@ -247,11 +286,19 @@ fn transfers_reserve_little_more_than_they_need() {
     );
 }
 
-/// A call or transfer to anybody, with an access list.
+/// A call or transfer to anybody, with an access list. The token is asked for a transfer, of more than there is at times.
 fn attempts() -> impl Strategy<Value = (u8, Address, usize, Vec<(u32, u8)>)> {
     let fresh = any::<[u8; 20]>().prop_map(Address::from);
     let known = (0u32..300).prop_map(filler);
-    let to = prop_oneof![fresh, known, Just(LOOP.0), Just(INVALID.0), Just(COINBASE)];
+    let to = prop_oneof![
+        fresh,
+        known,
+        Just(LOOP.0),
+        Just(INVALID.0),
+        Just(COINBASE),
+        Just(TOKEN),
+        Just(TOKEN)
+    ];
     let list = prop::collection::vec((0u32..400, 0u8..3), 0..3);
     (0..FUNDED - 1, to, 0usize..300, list)
 }
@@ -273,15 +320,23 @@ proptest! {
                     address: filler(*n),
                     storage_keys: (0..*keys).map(B256::repeat_byte).collect(),
                 };
+                let (mut value, mut input) = (U256::from(1), vec![7; *bytes]);
+                if *to == TOKEN {
+                    let to = filler(*bytes as u32 % 7);
+                    (value, input) = (
+                        U256::ZERO,
+                        Token::transferCall { to, value: U256::from(*bytes) }.abi_encode(),
+                    );
+                }
                 let transaction = TxEip2930 {
                     chain_id: CHAIN_ID,
                     nonce: nonces[usize::from(*sender)],
                     gas_price: 2_000_000_000,
-                    gas_limit: 100_000,
+                    gas_limit: 150_000,
                     to: TxKind::Call(*to),
-                    value: U256::from(1),
+                    value,
                     access_list: AccessList(list.iter().map(item).collect()),
-                    input: vec![7; *bytes].into(),
+                    input: input.into(),
                 };
                 node.submit(sign(&key(*sender).unwrap(), transaction).unwrap()).unwrap();
                 nonces[usize::from(*sender)] += 1;

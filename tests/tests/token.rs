@@ -328,7 +328,8 @@ fn the_machine_executes_transfers_of_the_token() {
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let rpc = runtime.block_on(node.start_rpc((Ipv4Addr::LOCALHOST, 0).into()));
-    let provider = ProviderBuilder::new().connect_http(rpc.unwrap().url().parse().unwrap());
+    let rpc = rpc.unwrap();
+    let provider = ProviderBuilder::new().connect_http(rpc.url().parse().unwrap());
     let receipt = |hash| {
         let receipt = async { provider.get_transaction_receipt(hash).await };
         runtime.block_on(receipt).unwrap().unwrap()
