@@ -21,6 +21,7 @@ use hallmark::{
     plan,
 };
 use prover::segments::Prover;
+use sequencer::BatchWitness;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
@@ -145,7 +146,7 @@ fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
     ui.say(format!("a chain with {} accounts", group(ACCOUNTS)));
     let sample = Sample::start(&directory.path().join("store.redb"), 2 + EACH, ACCOUNTS, 0)?;
     let mut fresh = 0..;
-    let mut rows = |token: bool, kind: Option<&Kind>| -> Result<usize> {
+    let mut batch = |token: bool, kind: Option<&Kind>| -> Result<BatchWitness> {
         let mut next = || fresh.next().unwrap_or(u64::MAX);
         let mut orders = vec![transfer(0, next())];
         if token {
@@ -154,15 +155,20 @@ fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
         if let Some((_, order, _)) = kind {
             orders.extend((1..=EACH).map(|sender| order(sender, next())));
         }
-        pipeline::whole_rows(&sample.batch(orders)?)
+        sample.batch(orders)
     };
-    let (base, with_token) = (rows(false, None)?, rows(true, None)?);
-    let mut marginal = Map::new();
+    let base = pipeline::whole_rows(&batch(false, None)?)?;
+    let with_token = pipeline::whole_rows(&batch(true, None)?)?;
+    let (mut marginal, mut costs) = (Map::new(), Map::new());
     for kind in &KINDS {
         ui.say(format!("measuring {}", kind.0));
         let without = if kind.2 { with_token } else { base };
-        let more = rows(kind.2, Some(kind))?.saturating_sub(without);
+        let batch = batch(kind.2, Some(kind))?;
+        let more = pipeline::whole_rows(&batch)?.saturating_sub(without);
         marginal.insert(kind.0.to_owned(), json!(more.div_ceil(EACH as usize)));
+        // What they share counts in an earlier one.
+        let last = pipeline::profile(&batch)?.pop_last();
+        costs.insert(kind.0.to_owned(), json!(table(&last.unwrap_or_default().1)));
     }
     sample.stop();
     let transfer = marginal
@@ -183,6 +189,7 @@ fn transactions(prover: &Prover, ui: &Ui) -> Result<Value> {
     Ok(json!({
         "accounts": ACCOUNTS,
         "rows_per_transaction": marginal,
+        "costs_per_transaction": costs,
         "rows_shared": (base as u64).saturating_sub(transfer),
         "shapes": per_shape,
     }))
@@ -202,6 +209,13 @@ fn print_transactions(report: &Value) {
     }
     let shared = report["rows_shared"].as_u64().unwrap_or(0);
     println!("  {:<28} {:>9}", "shared by a batch", group(shared));
+    for (name, costs) in (report["costs_per_transaction"].as_object())
+        .into_iter()
+        .flatten()
+    {
+        println!("\n{name}");
+        print_costs(costs);
+    }
     println!("\nshape       rows   transfers   seconds, by estimate");
     for s in report["shapes"].as_array().into_iter().flatten() {
         println!(

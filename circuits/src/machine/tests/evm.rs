@@ -305,6 +305,7 @@ fn plain_cases() -> Vec<Case> {
         long,
         size,
         arithmetic::checked(&arithmetic::operations()),
+        Case::of(&binary(0x0a, U256::from(3), U256::ZERO)),
     ]);
     cases
 }
@@ -351,12 +352,15 @@ fn failing_cases() -> Vec<Case> {
 
 /// Inputs in which every instruction of the EVM runs: what succeeds, and what fails, which is more.
 pub(super) fn inputs() -> Vec<(String, SegmentInput)> {
-    vec![
-        ("contracts".into(), batch(&plain_cases())),
+    let cases = plain_cases();
+    let batches = cases.chunks(4).enumerate();
+    let contracts = batches.map(|(i, cases)| (format!("contracts {i}"), batch(cases)));
+    let others = [
         ("storage".into(), storage::everything().input()),
         ("accounts".into(), accounts::input()),
         ("transient words".into(), transient::input()),
-    ]
+    ];
+    contracts.chain(others).collect()
 }
 
 /// See [`inputs`].
