@@ -1,5 +1,5 @@
 //! The EVM inside one call frame. One file per family of opcodes; [`frame`] begins and ends a frame, [`faults`] proves why an
-//! opcode cannot begin, [`code`] brings a contract's code.
+//! opcode cannot begin, [`code`] brings a contract's code, [`memory`] has the routines on bytes that other families call.
 //!
 //! Each opcode has an address of its own, [`OPCODES_AT`] plus its byte. The last instruction of an opcode reads the next one and
 //! goes there. So the program counter of the register word is that of the opcode that runs, until its last instruction.
@@ -15,7 +15,6 @@ mod faults;
 mod frame;
 mod logs;
 mod memory;
-
 mod modular;
 mod power;
 mod signed;
@@ -33,9 +32,7 @@ use crate::{
         opcodes::{Opcode, opcode},
     },
 };
-
 use alloy_primitives::U256;
-
 use copies::DataVars;
 use logs::LogVars;
 use memory::MemoryVars;
@@ -46,7 +43,7 @@ pub(super) use frame::run;
 pub(in crate::cpu) struct EvmVars {
     /// The register word.
     registers: Var,
-    /// Number of frames so far; the last one is the one that runs.
+    /// Numbers given so far, to frames and to other regions of far words.
     frames: Var,
     /// Number of codes so far.
     codes: Var,
