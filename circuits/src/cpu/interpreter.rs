@@ -309,6 +309,7 @@ pub fn run<'m>(
     let (mut boundary, mut public) = (BoundaryState::default(), U256::ZERO);
     let mut ops = trace.of_same_machine();
     let (mut index, mut executed) = (0, vec![0; program.words.len()]);
+    let mut fetched = false;
     loop {
         if index == *complete {
             boundary = boundary_state(&View { run: &run }, vars);
@@ -336,7 +337,7 @@ pub fn run<'m>(
             *n += 1;
         }
         if let Some(recorder) = &mut run.recorder {
-            recorder.next(program, index, || Asked {
+            recorder.next(program, index, fetched, || Asked {
                 accesses: run.accesses.len(),
                 ..run.requests.asked()
             });
@@ -350,6 +351,7 @@ pub fn run<'m>(
         if done.entry.has(Op::Halt) {
             break;
         }
+        fetched = done.entry.has(Op::Fetch) && !done.entry.has(Op::Take);
         let next = done.next();
         index = program.index(next).ok_or_else(|| {
             let byte = next.checked_sub(OPCODES_AT).map(u8::try_from);

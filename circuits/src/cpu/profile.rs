@@ -75,10 +75,17 @@ pub(super) struct Recorder {
 }
 
 impl Recorder {
-    /// The instruction with this index is next.
-    pub(super) fn next(&mut self, program: &Program, index: u64, asked: impl Fn() -> Asked) {
+    /// The instruction with this index is next. An opcode begins only if it was `fetched`: one may go on as another one.
+    pub(super) fn next(
+        &mut self,
+        program: &Program,
+        index: u64,
+        fetched: bool,
+        asked: impl Fn() -> Asked,
+    ) {
         self.transactions += u64::from(index == program.transaction.start);
-        if let Some(activity) = Activity::of(program, index) {
+        let begins = |a: &Activity| fetched || matches!(a, Activity::Part(_));
+        if let Some(activity) = Activity::of(program, index).filter(begins) {
             let inside = program.transaction.contains(&index);
             let transaction = inside.then_some(self.transactions);
             let goes_on = |m: &Mark| {

@@ -6,6 +6,7 @@ use crate::{
     cpu::{
         asm::Program,
         interpreter::{self, Execution, ExecutionError, Options},
+        isa::Op,
         opcodes,
         profile::{Activity, Asked, Mark},
     },
@@ -239,7 +240,14 @@ impl MainMachine {
             .then(|| begun.count() as u64);
         let mut opcode = None;
         if program.opcodes.contains(&here) {
-            let last = (0..=i).rev().find_map(|j| {
+            let fetches = |op: usize| {
+                let on = |o| table.cell(op, cells.on(o)) == Fr::from(1);
+                on(Op::Fetch) && !on(Op::Take)
+            };
+            let last = (1..=i).rev().find_map(|j| {
+                if !fetches(*ops.get(j - 1)?) {
+                    return None;
+                }
                 let activity = index(*ops.get(j)?).1.and_then(|i| Activity::of(program, i));
                 activity.map(|a| (j, a))
             });
