@@ -1,0 +1,11 @@
+//! A fast CPU prover for halo2-axiom circuits on BN254.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`field`] | the two prime fields as words |
+//! | [`engine`] | arithmetic on eight elements at a time, by the fastest instructions there are |
+//! | [`column`] | vectors of elements in an engine's own form |
+
+pub mod column;
+pub mod engine;
+pub mod field;
