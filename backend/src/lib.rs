@@ -8,4 +8,17 @@
 
 pub mod column;
 pub mod engine;
+mod error;
 pub mod field;
+mod kernels;
+mod lookup;
+mod opening;
+mod permutation;
+mod progress;
+mod prove;
+mod witness;
+
+pub use error::Error;
+pub use progress::{Observer, Silent, Stage};
+pub use prove::{Options, Prover, create_proof};
+pub use witness::{Phases, Synthesis, Witness};

@@ -1,0 +1,138 @@
+//! The prover: from a proving key and a witness to a proof.
+
+mod channel;
+mod core;
+#[cfg(test)]
+mod tests;
+
+use self::core::{Core, Prepared};
+use crate::{
+    engine::{Engine, WithEngine, with_engine},
+    error::Error,
+    progress::{Observer, Silent},
+    witness::{Synthesis, Witness},
+};
+use channel::Written;
+use halo2_proofs::{
+    halo2curves::bn256::{Bn256, Fr, G1Affine},
+    plonk::{Circuit, ProvingKey},
+    poly::kzg::commitment::ParamsKZG,
+    transcript::{EncodedChallenge, TranscriptWrite},
+};
+use rand::RngCore;
+use std::fmt;
+
+/// How a [`Prover`] works.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Whether to leave aside the processor's special instructions.
+    pub portable: bool,
+}
+
+/// A prover for one key: what does not depend on a witness is computed once.
+pub struct Prover<'a> {
+    key: &'a ProvingKey<G1Affine>,
+    prepared: Box<dyn Prepared + 'a>,
+}
+
+impl fmt::Debug for Prover<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prover")
+            .field("engine", &self.prepared.engine())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Prover<'a> {
+    /// Prepares proofs with a key and the parameters that it was made with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Size`], and [`Error::Unsupported`] for fewer than 8 rows.
+    pub fn new(
+        parameters: &ParamsKZG<Bn256>,
+        key: &'a ProvingKey<G1Affine>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        struct Prepare<'a, 'b>(&'b ParamsKZG<Bn256>, &'a ProvingKey<G1Affine>);
+        impl<'a> WithEngine for Prepare<'a, '_> {
+            type Output = Result<Box<dyn Prepared + 'a>, Error>;
+            fn with<E: Engine>(self, engine: E) -> Self::Output {
+                Ok(Box::new(Core::new(engine, self.0, self.1)?))
+            }
+        }
+        let prepared = with_engine(options.portable, Prepare(parameters, key))?;
+        Ok(Self { key, prepared })
+    }
+
+    /// The instructions that are used, in words.
+    #[must_use]
+    pub fn engine(&self) -> &'static str {
+        self.prepared.engine()
+    }
+
+    /// Writes a proof to the transcript. The key is absorbed first, then the instance columns, of which each is filled up with zeros.
+    ///
+    /// A witness that does not satisfy the circuit gives a proof that does not verify.
+    ///
+    /// # Errors
+    ///
+    /// Instance or advice columns that do not fit, a look-up of a value that its table does not have, a transcript that cannot be written, and
+    /// whatever the witness returns.
+    pub fn prove<Ch, T>(
+        &self,
+        instances: &[&[Fr]],
+        witness: impl Witness,
+        mut rng: impl RngCore,
+        transcript: &mut T,
+        observer: &dyn Observer,
+    ) -> Result<(), Error>
+    where
+        Ch: EncodedChallenge<G1Affine>,
+        T: TranscriptWrite<G1Affine, Ch>,
+    {
+        self.key.get_vk().hash_into(transcript)?;
+        let mut witness = Some(witness);
+        let mut channel = Written::new(transcript);
+        self.prepared.prove(
+            instances,
+            &mut |phases| match witness.take() {
+                Some(witness) => witness.assign(phases),
+                None => Ok(()),
+            },
+            &mut rng,
+            &mut channel,
+            observer,
+        )
+    }
+}
+
+/// Creates a proof as halo2-axiom's function of the same name does, with KZG and SHPLONK on BN254, for one circuit.
+///
+/// It prepares a [`Prover`] each time: make one yourself for more than one proof.
+///
+/// # Errors
+///
+/// Those of [`Prover::new`] and [`Prover::prove`], and [`Error::Unsupported`] for any number of circuits but one.
+pub fn create_proof<Ch, T, C>(
+    parameters: &ParamsKZG<Bn256>,
+    key: &ProvingKey<G1Affine>,
+    circuits: &[C],
+    instances: &[&[&[Fr]]],
+    rng: impl RngCore,
+    transcript: &mut T,
+) -> Result<(), Error>
+where
+    Ch: EncodedChallenge<G1Affine>,
+    T: TranscriptWrite<G1Affine, Ch>,
+    C: Circuit<Fr>,
+{
+    let ([circuit], [instances]) = (circuits, instances) else {
+        return Err(Error::Unsupported(
+            "a proof of several circuits or of none: make one proof for each",
+        ));
+    };
+    let witness = Synthesis::new(circuit, instances, key.get_vk().cs());
+    let prover = Prover::new(parameters, key, Options::default())?;
+    prover.prove(instances, witness, rng, transcript, &Silent)
+}
