@@ -4,10 +4,11 @@ use crate::{
     Fr,
     buses::Buses,
     framework::{
-        BusKind, Cell, KindId, Machine, MachineBuilder, State, checker, circuit::MachineCircuit,
-        table::Table,
+        Bus, BusKind, Cell, KindId, Machine, MachineBuilder, State, checker,
+        circuit::MachineCircuit, table::Table, trace::Trace,
     },
 };
+use alloy_primitives::U256;
 use ff::Field;
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, G1Affine},
@@ -24,6 +25,7 @@ use halo2_proofs::{
         Blake2bRead, Blake2bWrite, Challenge255, TranscriptReadBuffer, TranscriptWriterBuffer,
     },
 };
+use protocol::field::split_word;
 use rand::{SeedableRng, rngs::StdRng};
 use std::{collections::HashMap, sync::Arc};
 
@@ -45,6 +47,94 @@ pub(crate) fn machine_with<C>(
     let (start, ..) = start_kind(&mut b);
     let chips = define(&mut b, &buses);
     (Arc::new(b.build()), start, chips)
+}
+
+/// A machine of one chip and a kind that asks it.
+pub(crate) struct Asked<C> {
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) start: KindId,
+    /// The kind, and the message that it sends.
+    pub(crate) ask: KindId,
+    pub(crate) question: Vec<Cell>,
+    pub(crate) chip: C,
+}
+
+impl<C> Asked<C> {
+    /// The kind requires facts of `width` values of a bus.
+    pub(crate) fn of(
+        define: impl FnOnce(&mut MachineBuilder, &Buses) -> C,
+        bus: impl FnOnce(&Buses) -> Bus,
+        width: usize,
+    ) -> Self {
+        let (machine, start, (chip, ask, question)) = machine_with(|b, buses| {
+            let chip = define(b, buses);
+            let mut k = b.kind("test.ask", 1);
+            let question = k.cells("question", 0, width);
+            let message = question.iter().map(|c| c.expr()).collect();
+            k.require(bus(buses), 1, message);
+            (chip, k.finish(), question)
+        });
+        Self {
+            machine,
+            start,
+            ask,
+            question,
+            chip,
+        }
+    }
+    /// A trace that begins with these questions.
+    pub(crate) fn questions(&self, asked: impl IntoIterator<Item = Vec<Fr>>) -> Trace<'_> {
+        let mut t = Trace::new(&self.machine);
+        t.push(self.start);
+        for message in asked {
+            t.push(self.ask).set_all(&self.question, message);
+        }
+        t
+    }
+    /// What stands against a forgery. Multiplicities of fixed tables do not count: a forger would adjust them.
+    pub(crate) fn against(&self, table: &Table) -> Vec<String> {
+        let failures = match checker::check(&self.machine, table, 100) {
+            Ok(_) => panic!("the checker accepted a bad table"),
+            Err(failures) => failures,
+        };
+        let all = failures.into_iter().map(|f| f.relation);
+        all.filter(|f| !f.starts_with("multiplicity in table"))
+            .collect()
+    }
+}
+
+/// A message of a code and the halves of words.
+pub(crate) fn answer(code: u64, words: [U256; 3]) -> Vec<Fr> {
+    let halves = words.map(split_word);
+    let halves = halves.iter().flat_map(|(hi, lo)| [*hi, *lo]);
+    std::iter::once(Fr::from(code)).chain(halves).collect()
+}
+
+/// Lines of a golden file: what a kind is made of, and what its chip costs alone and beside others.
+pub(crate) fn cost_lines<C>(
+    define: impl Fn(&mut MachineBuilder, &Buses) -> C,
+    kind: impl FnOnce(&C) -> KindId,
+) -> Vec<String> {
+    let (bare, ..) = machine_with(|_, _| ());
+    let (machine, _, chip) = machine_with(&define);
+    let kind = &machine.kinds[kind(&chip).0];
+    let mut lines = vec![
+        format!(
+            "{}: {} cells, {} look-ups, {} messages, {} constraints",
+            kind.name,
+            kind.cells.len(),
+            kind.lookups.len(),
+            kind.messages.len(),
+            kind.constraints.len()
+        ),
+        format!(
+            "field operations alone: {}",
+            operations(&machine) - operations(&bare)
+        ),
+        "beside kinds that use every slot:".into(),
+    ];
+    lines.extend(marginal_costs(define));
+    lines
 }
 
 /// Field operations of all gates of a machine, equal subexpressions counted once; folding the gates is not counted.

@@ -3,42 +3,18 @@
 use super::{columns::*, *};
 use crate::{
     Fr,
-    buses::Buses,
-    framework::{Cell, Machine, MachineBuilder, mutate::mutate, pow2, table::Table, trace::Trace},
+    framework::{Cell, mutate::mutate, pow2, table::Table, trace::Trace},
     testing::*,
 };
 use alloy_primitives::U256;
 use ff::{Field, PrimeField};
 use proptest::prelude::*;
 use protocol::field::split_word;
-use std::sync::Arc;
 
-/// A machine of `arith` and a kind that asks.
-struct Small {
-    machine: Arc<Machine>,
-    start: KindId,
-    ask: KindId,
-    question: Vec<Cell>,
-    chip: ArithChip,
-}
+type Small = Asked<ArithChip>;
 
 fn small() -> Small {
-    let mut b = MachineBuilder::new(crate::LAYOUT);
-    let buses = Buses::declare(&mut b);
-    let (start, _, _) = start_kind(&mut b);
-    let chip = define(&mut b, &buses);
-    let mut k = b.kind("test.ask", 1);
-    let question = k.cells("question", 0, 8);
-    k.require(buses.arith, 1, question.iter().map(|c| c.expr()).collect());
-    let ask = k.finish();
-    let machine = Arc::new(b.build());
-    Small {
-        machine,
-        start,
-        ask,
-        question,
-        chip,
-    }
+    Asked::of(define, |b| b.arith, 8)
 }
 
 /// `v` as a field element, from its two's complement.
@@ -84,12 +60,11 @@ fn reference(op: &Operation) -> (U256, i128) {
 
 impl Small {
     fn table(&self, operations: &[Operation]) -> Table {
-        let mut t = Trace::new(&self.machine);
-        t.push(self.start);
-        for op in operations {
+        let asked = operations.iter().map(|op| {
             let (z, q) = reference(op);
-            t.push(self.ask).set_all(&self.question, answer(op, z, q));
-        }
+            answer(op, z, q).to_vec()
+        });
+        let mut t = self.questions(asked);
         self.chip.trace(&mut t, operations.iter().copied());
         t.finish([Fr::ZERO; 2])
     }

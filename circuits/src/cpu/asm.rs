@@ -972,6 +972,10 @@ impl Asm {
 }
 
 impl Micro {
+    /// The same entry, which goes on there.
+    pub(super) fn then(self, next: Next) -> Self {
+        Self { next, ..self }
+    }
     /// The entry, with the address of the next instruction.
     fn entry(&self, own: &Own, next: u64) -> Entry {
         let mut ops = self.ops.clone();

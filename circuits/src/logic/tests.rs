@@ -3,41 +3,18 @@
 use super::{columns::*, *};
 use crate::{
     Fr,
-    framework::{
-        Cell, Machine, checker, mutate::mutate, pow2, table::Table, teeth::Evidence, trace::Trace,
-    },
+    framework::{Cell, mutate::mutate, pow2, table::Table, teeth::Evidence},
     testing::*,
 };
 use alloy_primitives::U256;
 use ff::Field;
 use proptest::prelude::*;
 use protocol::field::split_word;
-use std::sync::Arc;
 
-/// A machine of `logic` and a kind that asks.
-struct Small {
-    machine: Arc<Machine>,
-    start: KindId,
-    ask: KindId,
-    question: Vec<Cell>,
-    chip: LogicChip,
-}
+type Small = Asked<LogicChip>;
 
 fn small() -> Small {
-    let (machine, start, (chip, ask, question)) = machine_with(|b, buses| {
-        let chip = define(b, buses);
-        let mut k = b.kind("test.ask", 1);
-        let question = k.cells("question", 0, 7);
-        k.require(buses.logic, 1, question.iter().map(|c| c.expr()).collect());
-        (chip, k.finish(), question)
-    });
-    Small {
-        machine,
-        start,
-        ask,
-        question,
-        chip,
-    }
+    Asked::of(define, |b| b.logic, 7)
 }
 
 /// The operation bit by bit.
@@ -54,19 +31,9 @@ fn reference(op: &Operation) -> U256 {
     d
 }
 
-fn answer(code: u64, words: [U256; 3]) -> Vec<Fr> {
-    let halves = words.map(split_word);
-    let halves = halves.iter().flat_map(|(hi, lo)| [*hi, *lo]);
-    std::iter::once(Fr::from(code)).chain(halves).collect()
-}
-
 impl Small {
     fn asked(&self, operations: &[Operation], asked: impl IntoIterator<Item = Vec<Fr>>) -> Table {
-        let mut t = Trace::new(&self.machine);
-        t.push(self.start);
-        for message in asked {
-            t.push(self.ask).set_all(&self.question, message);
-        }
+        let mut t = self.questions(asked);
         self.chip.trace(&mut t, operations.iter().copied());
         t.finish([Fr::ZERO; 2])
     }
@@ -76,19 +43,6 @@ impl Small {
             .map(|o| answer(o.code as u64, [o.a, o.b, reference(o)]));
         self.asked(operations, asked)
     }
-    /// What stands against a forgery. Multiplicities of fixed tables do not count: a forger would adjust them.
-    fn against(&self, table: &Table) -> Vec<String> {
-        let failures = match checker::check(&self.machine, table, 100) {
-            Ok(_) => panic!("the checker accepted a bad table"),
-            Err(failures) => failures,
-        };
-        let all = failures.into_iter().map(|f| f.relation);
-        all.filter(|f| !f.starts_with("multiplicity in table"))
-            .collect()
-    }
-}
-
-impl Small {
     /// What the row on `row` makes differs by this much: the row that takes it follows.
     fn follow(&self, table: &mut Table, row: usize, by: [Fr; 3]) {
         let c = &self.chip.columns;
@@ -152,9 +106,7 @@ fn some() -> Vec<Operation> {
 
 #[test]
 fn golden_costs() {
-    let (bare, ..) = machine_with(|_, _| ());
-    let (machine, _, chip) = machine_with(define);
-    let kind = &machine.kinds[chip.kind.0];
+    let (machine, ..) = machine_with(define);
     let address = (U256::from(1) << 160) - U256::from(1);
     let [.., a, b] = words();
     let and = |a, b| Operation {
@@ -177,20 +129,8 @@ fn golden_costs() {
             "rows of ones or zeros: {}",
             rows([and(U256::MAX, U256::ZERO)])
         ),
-        format!(
-            "logic.piece: {} cells, {} look-ups, {} messages, {} constraints",
-            kind.cells.len(),
-            kind.lookups.len(),
-            kind.messages.len(),
-            kind.constraints.len()
-        ),
-        format!(
-            "field operations alone: {}",
-            operations(&machine) - operations(&bare)
-        ),
-        "beside kinds that use every slot:".into(),
     ];
-    lines.extend(marginal_costs(define));
+    lines.extend(cost_lines(define, |chip| chip.kind));
     let names = machine
         .entries
         .iter()

@@ -3,51 +3,17 @@
 use super::{columns::*, *};
 use crate::{
     Fr,
-    framework::{
-        Cell, Machine, checker, mutate::mutate, pow2, table::Table, teeth::Evidence, trace::Trace,
-    },
+    framework::{Cell, mutate::mutate, pow2, table::Table, teeth::Evidence, trace::Trace},
     testing::*,
 };
 use alloy_primitives::{U256, U512};
 use ff::Field;
 use proptest::prelude::*;
-use protocol::field::split_word;
-use std::sync::Arc;
 
-/// A machine of `arith.product` and a kind that asks.
-struct Small {
-    machine: Arc<Machine>,
-    start: KindId,
-    ask: KindId,
-    question: Vec<Cell>,
-    chip: ProductChip,
-}
+type Small = Asked<ProductChip>;
 
 fn small() -> Small {
-    let (machine, start, (chip, ask, question)) = machine_with(|b, buses| {
-        let chip = define(b, buses);
-        let mut k = b.kind("test.ask", 1);
-        let question = k.cells("question", 0, 7);
-        k.require(
-            buses.product,
-            1,
-            question.iter().map(|c| c.expr()).collect(),
-        );
-        (chip, k.finish(), question)
-    });
-    Small {
-        machine,
-        start,
-        ask,
-        question,
-        chip,
-    }
-}
-
-fn answer(code: u64, words: [U256; 3]) -> Vec<Fr> {
-    let halves = words.map(split_word);
-    let halves = halves.iter().flat_map(|(hi, lo)| [*hi, *lo]);
-    std::iter::once(Fr::from(code)).chain(halves).collect()
+    Asked::of(define, |b| b.product, 7)
 }
 
 /// The product modulo 2^256 and whether it is exact, by addition and doubling alone.
@@ -67,11 +33,7 @@ fn reference(a: U256, b: U256) -> (U256, bool) {
 
 impl Small {
     fn asked(&self, products: &[Product], asked: impl IntoIterator<Item = Vec<Fr>>) -> Table {
-        let mut t = Trace::new(&self.machine);
-        t.push(self.start);
-        for message in asked {
-            t.push(self.ask).set_all(&self.question, message);
-        }
+        let mut t = self.questions(asked);
         self.chip.trace(&mut t, products.iter().copied());
         t.finish([Fr::ZERO; 2])
     }
@@ -82,16 +44,6 @@ impl Small {
             answer(u64::from(p.exact), [p.a, p.b, d])
         });
         self.asked(products, asked)
-    }
-    /// What stands against a forgery. Multiplicities of fixed tables do not count: a forger would adjust them.
-    fn against(&self, table: &Table) -> Vec<String> {
-        let failures = match checker::check(&self.machine, table, 100) {
-            Ok(_) => panic!("the checker accepted a bad table"),
-            Err(failures) => failures,
-        };
-        let all = failures.into_iter().map(|f| f.relation);
-        all.filter(|f| !f.starts_with("multiplicity in table"))
-            .collect()
     }
     /// Adds to cells of the row of digit `j` of the first product.
     fn shift(&self, table: &mut Table, j: usize, by: &[(Cell, Fr)]) {
@@ -159,25 +111,8 @@ fn some() -> Vec<Product> {
 
 #[test]
 fn golden_costs() {
-    let (bare, ..) = machine_with(|_, _| ());
-    let (machine, _, chip) = machine_with(define);
-    let kind = &machine.kinds[chip.kind.0];
-    let mut lines = vec![
-        format!("rows of a product: {ROWS}"),
-        format!(
-            "arith.product: {} cells, {} look-ups, {} messages, {} constraints",
-            kind.cells.len(),
-            kind.lookups.len(),
-            kind.messages.len(),
-            kind.constraints.len()
-        ),
-        format!(
-            "field operations alone: {}",
-            operations(&machine) - operations(&bare)
-        ),
-        "beside kinds that use every slot:".into(),
-    ];
-    lines.extend(marginal_costs(define));
+    let mut lines = vec![format!("rows of a product: {ROWS}")];
+    lines.extend(cost_lines(define, |chip| chip.kind));
     assert_golden("product", &lines);
 }
 

@@ -11,31 +11,15 @@ fn defined(b: &mut MachineBuilder, buses: &Buses) -> CodeChip {
 
 #[test]
 fn golden_costs() {
-    let (bare, ..) = machine_with(|_, _| ());
-    let (machine, _, chip) = machine_with(defined);
-    let kind = &machine.kinds[chip.kind.0];
+    let (machine, ..) = machine_with(defined);
     let mut lines = vec![
         "rows per byte: 1".to_string(),
         format!(
             "rows of a code of 100 bytes: {}",
             32 * padded_words(&[1; 100])
         ),
-        format!(
-            "code.byte: {} cells, {} look-ups, {} messages, {} constraints",
-            kind.cells.len(),
-            kind.lookups.len(),
-            kind.messages.len(),
-            kind.constraints.len()
-        ),
-        format!(
-            "field operations alone: {}",
-            operations(&machine) - operations(&bare)
-        ),
     ];
-    lines.push("beside kinds that use every slot:".into());
-    lines.extend(marginal_costs(|b, buses| {
-        defined(b, buses);
-    }));
+    lines.extend(cost_lines(defined, |chip| chip.kind));
     let tables = ["code.place", "code.class", "code.count"];
     let names = machine
         .entries

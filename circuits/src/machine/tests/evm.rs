@@ -4,6 +4,7 @@ pub(super) mod accounts;
 mod arithmetic;
 pub(super) mod blocks;
 mod memory;
+mod oracle;
 pub(super) mod transient;
 
 use super::super::MainMachine;
@@ -16,18 +17,12 @@ use crate::{
     sample::{Chain, address, dynamic, genesis, key, sign, transfer},
     witness::{Cut, SegmentInput},
 };
-use alloy_primitives::{Address, Bytes, TxKind, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use protocol::{
-    SignedTransaction,
+    BlockInput, Payload, SignedTransaction,
     block::{Log, Receipt, ReceiptsChain},
     field,
     genesis::GenesisAccount,
-};
-use revm::{
-    Context, ExecuteEvm, MainBuilder,
-    context::{BlockEnv, CfgEnv, TxEnv},
-    handler::MainnetContext,
-    primitives::hardfork::SpecId,
 };
 use std::collections::BTreeMap;
 
@@ -88,52 +83,19 @@ impl Case {
 
     /// What `revm` makes of it.
     fn oracle(&self, input: &SegmentInput) -> Outcome {
-        let mut db = blocks::database(&self.genesis().complete().unwrap());
+        let mut state = oracle::state(self.genesis());
         let parent = (U256::from(input.parent.number), input.parent.hash());
-        db.cache.block_hashes.insert(parent.0, parent.1);
-        let block = protocol::Payload::decode(&input.payload).unwrap();
-        let block = &block.blocks[0];
-        let t = &block.transactions[0].transaction;
-        let mut config = CfgEnv::new_with_spec(SpecId::OSAKA).with_chain_id(1337);
-        config.tx_chain_id_check = true;
-        let env = BlockEnv {
-            number: U256::from(block.number),
-            beneficiary: block.coinbase,
-            timestamp: U256::from(block.timestamp),
-            gas_limit: block.gas_limit,
-            basefee: block.base_fee,
-            difficulty: U256::ZERO,
-            prevrandao: Some(block.prev_randao),
-            ..BlockEnv::default()
-        };
-        let context: MainnetContext<_> = Context::new(db, SpecId::OSAKA);
-        let mut evm = context.with_cfg(config).with_block(env).build_mainnet();
-        let sender = address(&key(0));
-        let outcome = evm
-            .transact(TxEnv {
-                tx_type: 2,
-                caller: sender,
-                gas_limit: t.gas_limit,
-                gas_price: t.max_fee_per_gas(),
-                kind: TxKind::Call(CONTRACT),
-                value: t.value,
-                data: t.input.clone(),
-                nonce: 0,
-                chain_id: Some(1337),
-                gas_priority_fee: Some(t.max_priority_fee_per_gas()),
-                ..TxEnv::default()
-            })
-            .unwrap();
-        let balances = [sender, CONTRACT, block.coinbase].map(|a| outcome.state[&a].info.balance);
-        let slots = outcome.state[&CONTRACT].storage.iter();
-        let slots = slots.map(|(s, w)| (*s, w.present_value)).collect();
-        let logs = outcome.result.logs().iter();
+        state.cache.block_hashes.insert(parent.0, parent.1);
+        let block = Payload::decode(&input.payload).unwrap().blocks.remove(0);
+        let result = oracle::execute(&mut state, &block, &block.transactions[0].transaction);
+        let accounts = &state.cache.accounts;
+        let logs = result.logs().iter();
         Outcome {
-            balances,
-            slots,
+            balances: accounts_of(&block).map(|a| accounts[&a].info.balance),
+            slots: accounts[&CONTRACT].storage.clone().into_iter().collect(),
             receipt: Receipt {
-                success: outcome.result.is_success(),
-                cumulative_gas_used: outcome.result.tx_gas_used(),
+                success: result.is_success(),
+                cumulative_gas_used: result.tx_gas_used(),
                 logs: logs
                     .map(|l| Log {
                         address: l.address,
@@ -163,8 +125,9 @@ impl Case {
             receipt,
         } = self.oracle(&input);
         let after = &measured.next;
-        let accounts = [address(&key(0)), CONTRACT, input_coinbase(&input)];
-        let ours = accounts.map(|a| after.accounts.get(&a).map_or(U256::ZERO, |a| a.balance));
+        let block = Payload::decode(&input.payload).unwrap().blocks.remove(0);
+        let ours =
+            accounts_of(&block).map(|a| after.accounts.get(&a).map_or(U256::ZERO, |a| a.balance));
         assert_eq!(ours, balances, "{self:?}");
         for (slot, word) in slots {
             let ours = after.storage.get(&(CONTRACT, slot)).copied();
@@ -372,8 +335,9 @@ pub(super) fn failing_inputs() -> Vec<(String, SegmentInput)> {
         .collect()
 }
 
-fn input_coinbase(input: &SegmentInput) -> Address {
-    protocol::Payload::decode(&input.payload).unwrap().blocks[0].coinbase
+/// Sender, contract and coinbase.
+fn accounts_of(block: &BlockInput) -> [Address; 3] {
+    [address(&key(0)), CONTRACT, block.coinbase]
 }
 
 /// PUSH of a word without leading zero bytes.

@@ -1,10 +1,14 @@
 //! What a contract sees of accounts and of blocks before: BALANCE, SELFBALANCE, EXTCODESIZE, EXTCODEHASH, BLOCKHASH.
 
-use super::{Family, ask, code::Record};
+use super::{
+    Family, ask,
+    code::Record,
+    compare::{is_zero, less, same},
+};
 use crate::{
     Fr,
     cpu::{
-        asm::{Label, Micro, Next, Operand, Routine, Target, Var},
+        asm::{Micro, Next, Operand, Routine, Target, Var},
         isa::{Op, Service},
         program::{Vars, transaction::TransactionVars},
     },
@@ -74,8 +78,7 @@ pub(super) fn assemble(f: &mut Family<'_>, v: &Vars, x: &TransactionVars, record
     opened.open(f.p, record, at, code);
     f.p.note("EIP-1052: 0 if the account is empty");
     for word in [opened.size, nonce, balance] {
-        let ways = vec![same(word, Operand::Zero), less(Operand::Zero, word, exists)];
-        f.p.pick(ways, move |v| usize::from(v.word(word) != U256::ZERO));
+        is_zero(f.p, word, [Next::Ahead, Next::To(exists)]);
     }
     f.give(balance);
     f.p.place(exists);
@@ -89,24 +92,6 @@ pub(super) fn assemble(f: &mut Family<'_>, v: &Vars, x: &TransactionVars, record
     f.push(o, balance);
 
     open(f, v, x, &account);
-}
-
-/// The entry proves `a = b`.
-fn same(a: Var, b: Operand) -> Micro {
-    Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: a.into(),
-        b,
-        ..Micro::default()
-    }
-}
-
-/// The entry proves `a < b` and goes on at `to`.
-fn less(a: Operand, b: Var, to: Label) -> Micro {
-    Micro {
-        next: Next::To(to),
-        ..ask(Service::Less, a, b.into(), Target::Unread)
-    }
 }
 
 /// The routine that opens an account: it is warm afterwards, and paid for if it was not.
@@ -137,34 +122,26 @@ fn open(f: &mut Family<'_>, v: &Vars, x: &TransactionVars, routine: &Routine) {
     p.low(mark, code);
     p.high(code, code);
     let (number, touched) = (x.number, mark);
-    let was_warm = Micro {
-        next: Next::To(warm),
-        ..same(touched, number.into())
-    };
-    let was_not = ask(Service::Less, touched.into(), number.into(), Target::Unread);
-    p.pick(vec![was_not, was_warm], move |v| {
+    let was_warm = same(touched, number).then(Next::To(warm));
+    p.pick(vec![less(touched, number), was_warm], move |v| {
         usize::from(v.word(touched) == v.word(number))
     });
 
     p.note("EIP-2929: precompiles are warm");
     let [last, p256] = [LAST_NUMBERED_PRECOMPILE, P256_PRECOMPILE];
-    let to = |m: Micro, to| Micro {
-        next: Next::To(to),
-        ..m
-    };
     let equal = |n: u64, label| {
         let m = Micro {
             imm: Fr::from(n),
             ..same(at, Operand::Zero)
         };
-        to(m, label)
+        m.then(Next::To(label))
     };
     let reaches = |n: u64, label| {
         let m = Micro {
             imm: Fr::from(n),
             ..ask(Service::Sub, at.into(), Operand::Zero, Target::Unread)
         };
-        to(m, label)
+        m.then(Next::To(label))
     };
     let ways = vec![
         reaches(p256 + 1, cold),
@@ -204,17 +181,15 @@ pub(super) fn block_hash(f: &mut Family<'_>, v: &Vars) {
     f.pop(n, 1);
     f.p.sub(Some(parent), Some(number), 1);
     let past = ask(Service::Sub, parent.into(), n.into(), Target::Word(slot));
-    f.p.pick(vec![past, less(parent.into(), n, outside)], move |v| {
+    let ahead = less(parent, n).then(Next::To(outside));
+    f.p.pick(vec![past, ahead], move |v| {
         usize::from(v.word(n) > v.word(parent))
     });
     let reached = |service| Micro {
         imm: Fr::from(BLOCKHASH_WINDOW),
         ..ask(service, slot.into(), Operand::Zero, Target::Unread)
     };
-    let beyond = Micro {
-        next: Next::To(outside),
-        ..reached(Service::Sub)
-    };
+    let beyond = reached(Service::Sub).then(Next::To(outside));
     f.p.pick(vec![reached(Service::Less), beyond], move |v| {
         usize::from(v.word(slot) >= U256::from(BLOCKHASH_WINDOW))
     });

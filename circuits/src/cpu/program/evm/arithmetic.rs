@@ -1,6 +1,6 @@
 //! Arithmetic and comparisons.
 
-use super::{Family, ask, signed};
+use super::{Family, ask, compare::same, signed};
 use crate::cpu::{
     asm::{Micro, Operand, Target, Var},
     isa::{Op, Service},
@@ -107,11 +107,7 @@ fn quotients(f: &mut Family<'_>) {
 
     f.p.place(by_zero);
     f.p.note("by 0");
-    let zero = f.part(Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: SECOND,
-        ..Micro::default()
-    });
+    let zero = f.part(same(SECOND, Operand::Zero));
     f.p.emit(zero);
     let result = f.last(
         opcode(0x04).expect("DIV is an opcode"),

@@ -1,6 +1,12 @@
 //! Bitwise operations and shifts.
 
-use super::{Family, arithmetic::divide, ask, signed};
+use super::{
+    Family,
+    arithmetic::divide,
+    ask,
+    compare::{less, same},
+    signed,
+};
 use crate::cpu::{
     asm::{Label, Micro, Operand, Target, Var},
     isa::{Op, Service},
@@ -161,17 +167,8 @@ fn leading_zeros(f: &mut Family<'_>) {
     let [log, bound, rest, ..] = f.e.t;
     let o = f.opcode(0x1e);
     let zero = f.p.label();
-    let none = Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: Operand::Pop(1),
-        ..Micro::default()
-    };
-    let some = ask(
-        Service::Less,
-        Operand::Zero,
-        Operand::Stack(1),
-        Target::Unread,
-    );
+    let none = same(Operand::Pop(1), Operand::Zero);
+    let some = less(Operand::Zero, Operand::Stack(1));
     f.branch(some, vec![(none, zero)], move |v| {
         usize::from(v.stack(r, 1) == U256::ZERO)
     });

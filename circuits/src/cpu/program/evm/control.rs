@@ -1,9 +1,12 @@
 //! Jumps and ends.
 
-use super::{Family, ask};
+use super::{
+    Family,
+    compare::{less, same},
+};
 use crate::cpu::{
     asm::{Micro, Next, Operand, Target},
-    isa::{LANDINGS_AT, Op, Service},
+    isa::{LANDINGS_AT, Op},
     opcodes::{JUMPDEST, Opcode, opcode},
 };
 use alloy_primitives::U256;
@@ -15,17 +18,8 @@ pub(super) fn assemble(f: &mut Family<'_>) {
 
     let o = f.opcode(0x57);
     let stay = f.p.label();
-    let zero = Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: Operand::Pop(2),
-        ..Micro::default()
-    };
-    let more = ask(
-        Service::Less,
-        Operand::Zero,
-        Operand::Pop(2),
-        Target::Unread,
-    );
+    let zero = same(Operand::Pop(2), Operand::Zero);
+    let more = less(Operand::Zero, Operand::Pop(2));
     f.branch(more, vec![(zero, stay)], move |v| {
         usize::from(v.stack(r, 2) == U256::ZERO)
     });

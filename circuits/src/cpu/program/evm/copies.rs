@@ -5,7 +5,8 @@
 
 use super::{
     Family, ask, code,
-    memory::{another_word, charge_words, compare, is_zero, region},
+    compare::{at_least, is_zero},
+    memory::{another_word, charge_words, region},
 };
 use crate::{
     Fr,
@@ -86,8 +87,8 @@ pub(super) fn assemble(f: &mut Family<'_>, x: &TransactionVars) {
     let halt = f.ends.halt;
     f.begin(o, &[m.offset, m.from, m.size]);
     f.p.note("no call has returned anything");
-    is_zero(f.p, m.from, None, Some(halt));
-    is_zero(f.p, m.size, None, Some(halt));
+    is_zero(f.p, m.from, [Next::Ahead, Next::To(halt)]);
+    is_zero(f.p, m.size, [Next::Ahead, Next::To(halt)]);
     f.finish();
     routine(f, x, &data);
 }
@@ -169,7 +170,7 @@ fn span(p: &mut Asm, d: &DataVars, to: Var, bytes: Option<Var>, plus: u64) {
 /// `a` becomes `most` if it is more.
 fn clamp(p: &mut Asm, a: Var, most: Var) {
     let done = p.label();
-    compare(p, [most, a], Some(done), None);
+    at_least(p, [most, a], [Next::To(done), Next::Ahead]);
     p.set(a, most);
     p.place(done);
 }
@@ -179,7 +180,7 @@ fn copy(f: &mut Family<'_>) {
     let m = &f.e.memory;
     let nothing = f.p.label();
     f.m.touch.call(f.p);
-    is_zero(f.p, m.size, Some(nothing), None);
+    is_zero(f.p, m.size, [Next::To(nothing), Next::Ahead]);
     charge_words(f, m.size, 3);
     f.p.set(m.to, m.at);
     f.p.set(m.left, m.size);
@@ -198,7 +199,7 @@ fn mcopy(f: &mut Family<'_>) {
     f.begin(o, &[to, m.offset, m.size]);
     f.p.set(m.to, to);
     f.m.touch.call(f.p);
-    is_zero(f.p, m.size, Some(nothing), None);
+    is_zero(f.p, m.size, [Next::To(nothing), Next::Ahead]);
     f.p.set(m.from, m.at);
     f.p.set(m.offset, m.to);
     f.m.touch.call(f.p);
@@ -223,7 +224,7 @@ fn routine(f: &mut Family<'_>, x: &TransactionVars, data: &Routine) {
     let [again, some, short, last, back] = std::array::from_fn::<Label, 5, _>(|_| p.label());
     p.note("calldata becomes far words");
     data.begin(p);
-    is_zero(p, d.region, None, Some(back));
+    is_zero(p, d.region, [Next::Ahead, Next::To(back)]);
     p.add(e.frames, e.frames, 1);
     region(p, d.region, e.frames);
     p.set(to, d.region);
@@ -240,7 +241,7 @@ fn routine(f: &mut Family<'_>, x: &TransactionVars, data: &Routine) {
     p.jump(again);
 
     p.place(some);
-    is_zero(p, left, Some(back), None);
+    is_zero(p, left, [Next::To(back), Next::Ahead]);
     p.note("the last bytes, in the upper part of a word");
     p.scale(bits, left, 8, 0);
     p.set(power, 256);
@@ -262,7 +263,7 @@ fn routine(f: &mut Family<'_>, x: &TransactionVars, data: &Routine) {
     p.mix(d.before, d.before, HALF);
     p.set(d.count, 0);
     p.place(short);
-    is_zero(p, left, Some(last), None);
+    is_zero(p, left, [Next::To(last), Next::Ahead]);
     span(p, d, d.halves[0], Some(left), 1);
     p.low(d.halves[0], d.halves[0]);
     let moved = f.part(ask(

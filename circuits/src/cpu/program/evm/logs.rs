@@ -1,12 +1,9 @@
 //! KECCAK256 and LOG: bytes of memory that are hashed.
 
-use super::{
-    EvmVars, Family,
-    memory::{charge_words, is_zero},
-};
+use super::{EvmVars, Family, compare::is_zero, memory::charge_words};
 use crate::{
     Fr,
-    cpu::asm::{Asm, Routine, Var},
+    cpu::asm::{Asm, Next, Routine, Var},
 };
 use alloy_primitives::KECCAK256_EMPTY;
 use protocol::hash::Tag;
@@ -61,7 +58,7 @@ fn keccak(f: &mut Family<'_>) {
     let o = f.opcode(0x20);
     f.begin(o, &[m.offset, m.size]);
     f.m.touch.call(f.p);
-    is_zero(f.p, m.size, Some(empty), None);
+    is_zero(f.p, m.size, [Next::To(empty), Next::Ahead]);
     charge_words(f, m.size, 6);
     f.p.set(m.from, m.at);
     f.p.set(m.left, m.size);
@@ -69,7 +66,7 @@ fn keccak(f: &mut Family<'_>) {
     f.p.place(again);
     f.m.next.call(f.p);
     f.p.write_next(l.stream, m.value);
-    is_zero(f.p, m.left, None, Some(again));
+    is_zero(f.p, m.left, [Next::Ahead, Next::To(again)]);
     f.p.keccak(digest, Some(l.stream), 0, m.size);
     f.p.place(done);
     f.give(digest);
@@ -118,7 +115,7 @@ fn begin(f: &mut Family<'_>, data: &Routine) {
     data.begin(f.p);
     f.m.touch.call(f.p);
     f.p.set(l.rate, 0);
-    is_zero(f.p, m.size, Some(empty), None);
+    is_zero(f.p, m.size, [Next::To(empty), Next::Ahead]);
     f.p.scale(amount, m.size, 8, 0);
     f.charge(amount);
     f.p.scale(l.capacity, m.size, 1 << 64, Tag::LogData.iv(0));
@@ -127,7 +124,7 @@ fn begin(f: &mut Family<'_>, data: &Routine) {
     f.p.place(again);
     f.m.next.call(f.p);
     f.p.absorb(m.value, l.rate, l.capacity);
-    is_zero(f.p, m.left, Some(done), Some(again));
+    is_zero(f.p, m.left, [Next::To(done), Next::To(again)]);
     f.p.place(empty);
     f.p.set(l.capacity, Tag::LogData.iv(0));
     f.p.set(m.value, 0);

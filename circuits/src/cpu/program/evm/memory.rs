@@ -5,7 +5,12 @@
 //! offset, that this is a multiple of 32 needs no proof. Words that are not in use yet (beyond `covered`) are 0: nothing is
 //! written there but what was there before.
 
-use super::{Family, arithmetic::divide, ask};
+use super::{
+    Family,
+    arithmetic::divide,
+    ask,
+    compare::{at_least, is_zero},
+};
 use crate::Fr;
 use crate::cpu::{
     asm::{Asm, Label, Micro, Next, Operand, Routine, Target, Var},
@@ -250,36 +255,6 @@ fn round_up(p: &mut Asm, d: Var, t: Var, size: Var) {
     p.less(Some(t), WORD);
 }
 
-/// An entry that proves that `a` is 0, and one that proves that it is not; each goes on elsewhere or ahead.
-pub(super) fn is_zero(p: &mut Asm, a: Var, zero: Option<Label>, other: Option<Label>) {
-    let next = |to: Option<Label>| to.map_or(Next::Ahead, Next::To);
-    let equal = Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: a.into(),
-        next: next(zero),
-        ..Micro::default()
-    };
-    let more = Micro {
-        next: next(other),
-        ..ask(Service::Less, Operand::Zero, a.into(), Target::Unread)
-    };
-    p.pick(vec![equal, more], move |v| {
-        usize::from(v.word(a) != U256::ZERO)
-    });
-}
-
-/// An entry that proves that `a` is at least `b`, and one that proves that it is less; each goes on elsewhere or ahead.
-pub(super) fn compare(p: &mut Asm, [a, b]: [Var; 2], more: Option<Label>, below: Option<Label>) {
-    let way = |service, to: Option<Label>| Micro {
-        next: to.map_or(Next::Ahead, Next::To),
-        ..ask(service, a.into(), b.into(), Target::Unread)
-    };
-    let (more, less) = (way(Service::Sub, more), way(Service::Less, below));
-    p.pick(vec![more, less], move |v| {
-        usize::from(v.word(a) < v.word(b))
-    });
-}
-
 /// `d = a - 32`, or on at `below` if that is negative.
 pub(super) fn another_word(p: &mut Asm, d: Var, a: Var, below: Label) {
     let way = |service, d, next| Micro {
@@ -310,13 +285,13 @@ fn touch(f: &mut Family<'_>) {
     let (halt, back) = (f.ends.halt, f.p.label());
     f.p.note("memory is put to use");
     f.m.touch.begin(f.p);
-    is_zero(f.p, m.size, Some(back), None);
+    is_zero(f.p, m.size, [Next::To(back), Next::Ahead]);
     for n in [m.offset, m.size] {
-        compare(f.p, [m.bound, n], None, Some(halt));
+        at_least(f.p, [m.bound, n], [Next::Ahead, Next::To(halt)]);
     }
     f.p.mix(m.at, m.offset, m.base);
     f.p.add(end, m.offset, m.size);
-    compare(f.p, [m.covered, end], Some(back), None);
+    at_least(f.p, [m.covered, end], [Next::To(back), Next::Ahead]);
     f.p.note("more words of memory");
     round_up(f.p, words, t, end);
     f.p.scale(m.covered, words, u128::from(WORD), 0);
@@ -491,7 +466,7 @@ fn copy(f: &mut Family<'_>) {
     f.p.mix(m.to, m.to, WORD);
     f.p.jump(again);
     f.p.place(some);
-    is_zero(f.p, m.left, Some(back), None);
+    is_zero(f.p, m.left, [Next::To(back), Next::Ahead]);
     f.p.note("the last bytes, and behind them what was there");
     f.m.next.call(f.p);
     f.p.set(m.kept, m.value);

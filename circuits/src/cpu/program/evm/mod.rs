@@ -8,6 +8,7 @@ mod accounts;
 mod arithmetic;
 mod bits;
 mod code;
+mod compare;
 mod control;
 mod copies;
 mod environment;

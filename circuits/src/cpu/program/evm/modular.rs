@@ -1,6 +1,6 @@
 //! ADDMOD and MULMOD.
 
-use super::{Family, arithmetic::divide, ask};
+use super::{Family, arithmetic::divide, ask, compare::same};
 use crate::cpu::{
     asm::{Label, Micro, Next, Operand, Routine, Target, Var},
     isa::{Op, Service},
@@ -40,11 +40,7 @@ pub(super) fn assemble(f: &mut Family<'_>) {
 
     f.p.place(by_zero);
     f.p.note("modulo 0");
-    let zero = f.part(Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: Operand::Pop(3),
-        ..Micro::default()
-    });
+    let zero = f.part(same(Operand::Pop(3), Operand::Zero));
     f.p.emit(zero);
     let result = f.last(
         o,

@@ -1,9 +1,9 @@
 //! EXP.
 
-use super::{Family, ask};
+use super::{Family, ask, compare::same};
 use crate::cpu::{
     asm::{Micro, Next, Operand, Target},
-    isa::{Op, Service},
+    isa::Service,
 };
 use alloy_primitives::U256;
 
@@ -58,13 +58,7 @@ pub(super) fn assemble(f: &mut Family<'_>) {
         next,
         ..ask(service, rest.into(), rest.into(), Target::Word(rest))
     };
-    let marked = Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: Operand::Word(rest),
-        b: Operand::Word(top),
-        next: Next::To(end),
-        ..Micro::default()
-    };
+    let marked = same(rest, top).then(Next::To(end));
     let ways = vec![
         double(Service::AddOver, Next::Ahead),
         double(Service::Add, Next::To(zero)),

@@ -4,11 +4,12 @@ use super::{
     Family,
     arithmetic::{divide, flag},
     ask,
+    compare::same,
 };
 use crate::cpu::{
-    asm::{Label, Micro, Operand, Target, Var},
+    asm::{Label, Operand, Target, Var},
     interpreter::View,
-    isa::{Op, Service},
+    isa::Service,
 };
 use alloy_primitives::U256;
 
@@ -78,24 +79,15 @@ pub(super) fn quotients(f: &mut Family<'_>, by_zero: Label) {
         divide(f, [quotient, product, rest], a.into(), b.into());
         let negative = f.p.label();
         let result = if whole { quotient } else { rest };
-        let equal = |a: Var, b: Var| Micro {
-            ops: vec![Op::Own, Op::Equal],
-            a: Operand::Word(a),
-            b: Operand::Word(b),
-            ..Micro::default()
-        };
         if whole {
             f.p.mix(sum, sign_a, sign_b);
-            let ways = vec![(equal(sum, f.e.one), negative)];
-            f.branch(equal(sign_a, sign_b), ways, move |v: &View<'_>| {
+            let ways = vec![(same(sum, f.e.one), negative)];
+            f.branch(same(sign_a, sign_b), ways, move |v: &View<'_>| {
                 usize::from(v.word(sign_a) != v.word(sign_b))
             });
         } else {
-            let zero = Micro {
-                b: Operand::Zero,
-                ..equal(sign_a, sign_a)
-            };
-            let ways = vec![(equal(sign_a, f.e.one), negative)];
+            let zero = same(sign_a, Operand::Zero);
+            let ways = vec![(same(sign_a, f.e.one), negative)];
             f.branch(zero, ways, move |v: &View<'_>| {
                 usize::from(v.word(sign_a) != U256::ZERO)
             });

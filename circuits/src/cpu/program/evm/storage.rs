@@ -22,17 +22,19 @@
 //! It is never negative: it is 4,800 for each slot whose original word is not 0 and whose word is 0, plus what was given each time when a slot
 //! became its original word again. If the frame fails it is 0.
 
-use super::{EvmVars, Family, ask};
+use super::{
+    EvmVars, Family,
+    compare::{are_equal, is_zero, less, same},
+};
 use crate::{
     Fr,
     cpu::{
         asm::{Asm, Label, Micro, Next, Operand, Target, Var},
-        isa::{FAR_AT, Op, Service},
+        isa::{FAR_AT, Op},
         program::transaction::TransactionVars,
     },
 };
 use alloy_primitives::U256;
-use std::cmp::Ordering;
 
 /// SSTORE fails with less gas than this (EIP-2200: the stipend of a call does not suffice).
 const SSTORE_LEAST_GAS: u64 = 2_301;
@@ -75,7 +77,7 @@ pub(super) fn undo(p: &mut Asm, e: &EvmVars) {
     };
     let empty = Micro {
         imm: Fr::from(JOURNAL),
-        ..equal(journal, None, Next::To(done))
+        ..same(journal, Operand::Zero).then(Next::To(done))
     };
     p.pick(vec![back, empty], move |v| {
         usize::from(v.word(journal) == U256::from(JOURNAL))
@@ -153,30 +155,30 @@ fn store(f: &mut Family<'_>, x: &TransactionVars) {
     f.p.open_slot(f.e.account, key, [current, mark, original]);
     warm_or_cold(f.p, mark, x.number, cold);
     f.p.close_slot(x.number, new);
-    compared(f.p, [new, current], [Next::To(done), Next::Ahead]);
+    are_equal(f.p, [new, current], [Next::To(done), Next::Ahead]);
     f.p.write_far(journal, 0, key);
     f.p.write_far(journal, BEFORE, current);
     f.p.mix(journal, journal, ENTRY);
-    compared(f.p, [current, original], [Next::To(clean), Next::Ahead]);
+    are_equal(f.p, [current, original], [Next::To(clean), Next::Ahead]);
 
     f.p.note("SSTORE to a slot that this transaction has changed");
-    zero(f.p, original, [Next::To(never), Next::Ahead]);
-    zero(f.p, current, [Next::To(cleared), Next::Ahead]);
-    zero(f.p, new, [Next::To(clears), Next::Ahead]);
-    compared(f.p, [new, original], [Next::To(resets), Next::Ahead]);
+    is_zero(f.p, original, [Next::To(never), Next::Ahead]);
+    is_zero(f.p, current, [Next::To(cleared), Next::Ahead]);
+    is_zero(f.p, new, [Next::To(clears), Next::Ahead]);
+    are_equal(f.p, [new, original], [Next::To(resets), Next::Ahead]);
     f.p.place(done);
     f.finish();
 
     f.p.place(never);
     f.p.note("its original word is 0");
-    zero(f.p, new, [Next::Ahead, Next::To(done)]);
+    is_zero(f.p, new, [Next::Ahead, Next::To(done)]);
     f.p.mix(refund, refund, SET_GAS);
     f.p.jump(done);
 
     f.p.place(cleared);
     f.p.note("its word is 0, and was not");
     f.p.mix(refund, refund, -Fr::from(CLEAR_REFUND));
-    compared(f.p, [new, original], [Next::Ahead, Next::To(done)]);
+    are_equal(f.p, [new, original], [Next::Ahead, Next::To(done)]);
     f.p.place(resets);
     f.p.note("it gets its original word");
     f.p.mix(refund, refund, RESET_GAS);
@@ -184,9 +186,9 @@ fn store(f: &mut Family<'_>, x: &TransactionVars) {
 
     f.p.place(clean);
     f.p.note("SSTORE to a slot that has its original word");
-    zero(f.p, original, [Next::To(set), Next::Ahead]);
+    is_zero(f.p, original, [Next::To(set), Next::Ahead]);
     f.charge_constant(RESET_GAS);
-    zero(f.p, new, [Next::Ahead, Next::To(done)]);
+    is_zero(f.p, new, [Next::Ahead, Next::To(done)]);
     f.p.place(clears);
     f.p.note("its word becomes 0");
     f.p.mix(refund, refund, CLEAR_REFUND);
@@ -199,47 +201,6 @@ fn store(f: &mut Family<'_>, x: &TransactionVars) {
 
 /// Goes on at `cold` if the mark is that of an earlier transaction.
 fn warm_or_cold(p: &mut Asm, mark: Var, number: Var, cold: Label) {
-    let warm = equal(mark, Some(number), Next::Ahead);
-    let ways = vec![warm, less(Some(mark), number, Next::To(cold))];
+    let ways = vec![same(mark, number), less(mark, number).then(Next::To(cold))];
     p.pick(ways, move |v| usize::from(v.word(mark) != v.word(number)));
-}
-
-/// Goes on at the first place if two words are equal, else at the second.
-fn compared(p: &mut Asm, [a, b]: [Var; 2], [same, other]: [Next; 2]) {
-    let ways = vec![
-        less(Some(a), b, other),
-        equal(a, Some(b), same),
-        less(Some(b), a, other),
-    ];
-    p.pick(ways, move |v| match v.word(a).cmp(&v.word(b)) {
-        Ordering::Less => 0,
-        Ordering::Equal => 1,
-        Ordering::Greater => 2,
-    });
-}
-
-/// Goes on at the first place if a word is 0, else at the second.
-fn zero(p: &mut Asm, a: Var, [zero, other]: [Next; 2]) {
-    let ways = vec![equal(a, None, zero), less(None, a, other)];
-    p.pick(ways, move |v| usize::from(v.word(a) != U256::ZERO));
-}
-
-/// The entry that proves `a = b`.
-fn equal(a: Var, b: Option<Var>, next: Next) -> Micro {
-    Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: a.into(),
-        b: b.map_or(Operand::Zero, Operand::Word),
-        next,
-        ..Micro::default()
-    }
-}
-
-/// The entry that proves `a < b`.
-fn less(a: Option<Var>, b: Var, next: Next) -> Micro {
-    let a = a.map_or(Operand::Zero, Operand::Word);
-    Micro {
-        next,
-        ..ask(Service::Less, a, b.into(), Target::Unread)
-    }
 }

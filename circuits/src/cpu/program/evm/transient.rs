@@ -27,11 +27,14 @@
 //!
 //! A region has room for 2^32 bytes of nodes, a segment has 2^20 rows at most.
 
-use super::{EvmVars, Family, ask};
+use super::{
+    EvmVars, Family,
+    compare::{less, same},
+};
 use crate::cpu::{
     asm::{Asm, Micro, Next, Operand, Routine, Target, Var},
     interpreter::View,
-    isa::{CODE_REGIONS, FAR_AT, Op, REGION_BITS, Service},
+    isa::{CODE_REGIONS, FAR_AT, Op, REGION_BITS},
     program::Vars,
 };
 use crate::witness::from_halves;
@@ -107,19 +110,12 @@ fn node_of(
     p.scale(node, index, u128::from(NODE), first);
     p.less(Some(node), end);
     p.read_far(word, node, 0);
-    let equal = |a: Var, b: Operand, to| Micro {
-        ops: vec![Op::Own, Op::Equal],
-        a: a.into(),
-        b,
-        next: Next::To(to),
-        ..Micro::default()
-    };
-    let less = |a: Var, b: Var| ask(Service::Less, a.into(), b.into(), Target::Unread);
-    let ways = vec![less(word, key), equal(word, key.into(), found)];
+    let ways = vec![less(word, key), same(word, key).then(Next::To(found))];
     p.pick(ways, move |v| usize::from(v.word(word) == v.word(key)));
     p.note("a new node");
     p.read_far(word, node, NEXT);
-    let ways = vec![less(key, word), equal(word, Operand::Zero, inside)];
+    let last = same(word, Operand::Zero).then(Next::To(inside));
+    let ways = vec![less(key, word), last];
     p.pick(ways, move |v| usize::from(v.word(word) == U256::ZERO));
     p.place(inside);
     p.write_far(node, NEXT, key);

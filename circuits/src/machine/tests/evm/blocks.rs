@@ -1,26 +1,22 @@
 //! Batches of any blocks of transactions to contracts: `revm` executes them first, then the machine must come to the same.
 
-use super::{INTRINSIC, push};
+use super::{
+    INTRINSIC,
+    oracle::{self, State},
+    push,
+};
 use crate::{
     machine::MainMachine,
-    sample::{Chain, address, dynamic, genesis, key, sign, transfer},
+    sample::{Chain, dynamic, genesis, key, sign, transfer},
     witness::SegmentInput,
 };
-use alloy_primitives::{Address, B256, TxKind, U256};
+use alloy_primitives::{Address, B256, U256};
 use protocol::{
     Account, Block, Genesis, Receipt, SignedTransaction,
     genesis::GenesisAccount,
     history::{HISTORY_ADDRESS, HISTORY_CODE, HISTORY_NONCE, history_slot},
 };
-use revm::{
-    Context, Database, DatabaseCommit, ExecuteEvm, MainBuilder,
-    bytecode::Bytecode,
-    context::{BlockEnv, CfgEnv, TxEnv},
-    database::{CacheDB, EmptyDB},
-    handler::MainnetContext,
-    primitives::hardfork::SpecId,
-    state::AccountInfo,
-};
+use revm::Database;
 
 /// A code that is put together.
 #[derive(Clone, Debug, Default)]
@@ -131,10 +127,10 @@ impl World {
     }
 
     /// The segment of a batch of these blocks, the calls as `revm` executes them, and the hash of the last block.
-    fn execute(&self, blocks: &[Vec<Call>]) -> (SegmentInput, Vec<Used>, CacheDB<EmptyDB>, B256) {
+    fn execute(&self, blocks: &[Vec<Call>]) -> (SegmentInput, Vec<Used>, State, B256) {
         let mut chain = self.chain();
         let parent = chain.tip();
-        let mut db = database(&self.genesis.clone().complete().unwrap());
+        let mut db = oracle::state(self.genesis.clone());
         for n in parent.number.saturating_sub(300)..parent.number {
             let hash = Self::hash_of(n);
             db.cache.block_hashes.insert(U256::from(n), hash);
@@ -155,11 +151,12 @@ impl World {
             let block = chain.next_block(transactions);
             let (mut gas, mut receipts) = (0, vec![]);
             for transaction in &block.transactions {
-                let (success, of_call) = transact(&mut db, &block, transaction);
+                let result = oracle::execute(&mut db, &block, &transaction.transaction);
+                let of_call = result.tx_gas_used();
                 gas += of_call;
-                used.push((success, of_call - INTRINSIC));
+                used.push((result.is_success(), of_call - INTRINSIC));
                 receipts.push(Receipt {
-                    success,
+                    success: result.is_success(),
                     cumulative_gas_used: gas,
                     logs: vec![],
                 });
@@ -197,72 +194,10 @@ impl World {
     }
 }
 
-/// The state of a genesis as `revm` takes it.
-pub(super) fn database(genesis: &Genesis) -> CacheDB<EmptyDB> {
-    let mut db = CacheDB::new(EmptyDB::default());
-    for (address, account) in &genesis.accounts {
-        let code = Bytecode::new_raw(account.code.clone());
-        let info = AccountInfo {
-            balance: account.balance,
-            nonce: account.nonce,
-            code_hash: code.hash_slow(),
-            code: Some(code),
-            ..AccountInfo::default()
-        };
-        db.insert_account_info(*address, info);
-        for (slot, word) in &account.storage {
-            db.insert_account_storage(*address, *slot, *word).unwrap();
-        }
-    }
-    db
-}
-
 fn signed(call: &Call, nonce: u64) -> SignedTransaction {
     let mut t = transfer(nonce, call.to, U256::from(VALUE), dynamic());
     t.gas_limit = call.gas;
     sign(t, &key(0))
-}
-
-/// Executes a transaction; whether it succeeds, and its gas.
-fn transact(
-    db: &mut CacheDB<EmptyDB>,
-    block: &protocol::BlockInput,
-    signed: &SignedTransaction,
-) -> (bool, u64) {
-    let t = &signed.transaction;
-    let mut config = CfgEnv::new_with_spec(SpecId::OSAKA).with_chain_id(1337);
-    config.tx_chain_id_check = true;
-    let env = BlockEnv {
-        number: U256::from(block.number),
-        beneficiary: block.coinbase,
-        timestamp: U256::from(block.timestamp),
-        gas_limit: block.gas_limit,
-        basefee: block.base_fee,
-        difficulty: U256::ZERO,
-        prevrandao: Some(block.prev_randao),
-        ..BlockEnv::default()
-    };
-    let context: MainnetContext<_> = Context::new(&mut *db, SpecId::OSAKA);
-    let mut evm = context.with_cfg(config).with_block(env).build_mainnet();
-    let outcome = evm
-        .transact(TxEnv {
-            tx_type: 2,
-            caller: address(&key(0)),
-            gas_limit: t.gas_limit,
-            gas_price: t.max_fee_per_gas(),
-            kind: TxKind::Call(t.to.unwrap()),
-            value: t.value,
-            data: t.input.clone(),
-            nonce: t.nonce,
-            chain_id: Some(1337),
-            gas_priority_fee: Some(t.max_priority_fee_per_gas()),
-            ..TxEnv::default()
-        })
-        .unwrap();
-    drop(evm);
-    db.commit(outcome.state);
-    let result = outcome.result;
-    (result.is_success(), result.tx_gas_used())
 }
 
 /// The input with the absent accounts and the slots without a word that its run looks at.

@@ -1,32 +1,23 @@
 //! Contracts and transactions to them in one block: the machine's state and header after against `revm`'s.
 
-use super::super::super::MainMachine;
+use super::{
+    super::super::MainMachine,
+    oracle::{self, State},
+};
 use crate::{
     cpu::interpreter::ExecutionError,
-    sample::{Chain, address, genesis, key, sign, transfer},
+    sample::{Chain, genesis, key, sign, transfer},
     testing::assert_holds,
     witness::SegmentInput,
 };
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use protocol::{
     Block, Payload, Receipt, Transaction,
     genesis::GenesisAccount,
     history::{HISTORY_ADDRESS, history_slot},
     transaction::{AccessListItem, Envelope},
 };
-use revm::{
-    Context, ExecuteCommitEvm, MainBuilder,
-    bytecode::Bytecode,
-    context::{BlockEnv, CfgEnv, TxEnv},
-    context_interface::transaction::{AccessList, AccessListItem as RevmItem},
-    database::{CacheDB, EmptyDB},
-    handler::MainnetContext,
-    primitives::hardfork::SpecId,
-    state::AccountInfo,
-};
 use std::collections::{BTreeMap, BTreeSet};
-
-type Oracle = CacheDB<EmptyDB>;
 
 /// One transaction of the first funded key.
 #[derive(Clone, Debug)]
@@ -141,63 +132,13 @@ impl World {
         input
     }
 
-    fn database(&self) -> Oracle {
-        let mut db = CacheDB::new(EmptyDB::default());
-        for (address, account) in &self.genesis().complete().unwrap().accounts {
-            let code = Bytecode::new_raw(account.code.clone());
-            let info = AccountInfo {
-                balance: account.balance,
-                nonce: account.nonce,
-                code_hash: code.hash_slow(),
-                code: Some(code),
-                ..AccountInfo::default()
-            };
-            db.insert_account_info(*address, info);
-            for (slot, word) in &account.storage {
-                db.insert_account_storage(*address, *slot, *word).unwrap();
-            }
-        }
-        db
-    }
-
-    /// Runs the transactions in `revm`, and says what it says of each.
-    fn run(&self, db: &mut Oracle) -> Vec<Said> {
+    /// Runs the transactions in `revm`, and says what it says of each; and the state that they leave.
+    fn run(&self) -> (Vec<Said>, State) {
+        let mut state = oracle::state(self.genesis());
         let input = Chain::of(self.genesis()).open_batch(vec![]);
         let block = Payload::decode(&input.payload).unwrap().blocks.remove(0);
-        let env = BlockEnv {
-            number: U256::from(block.number),
-            beneficiary: block.coinbase,
-            timestamp: U256::from(block.timestamp),
-            gas_limit: block.gas_limit,
-            basefee: block.base_fee,
-            difficulty: U256::ZERO,
-            prevrandao: Some(block.prev_randao),
-            ..BlockEnv::default()
-        };
-        let mut config = CfgEnv::new_with_spec(SpecId::OSAKA).with_chain_id(1337);
-        config.tx_chain_id_check = true;
-        let context: MainnetContext<&mut Oracle> = Context::new(db, SpecId::OSAKA);
-        let mut evm = context.with_cfg(config).with_block(env).build_mainnet();
         let run = |t: Transaction| {
-            let items = t.access_list().iter().map(|item| RevmItem {
-                address: item.address,
-                storage_keys: item.storage_keys.clone(),
-            });
-            let env = TxEnv {
-                tx_type: 2,
-                caller: address(&key(0)),
-                gas_limit: t.gas_limit,
-                gas_price: t.max_fee_per_gas(),
-                kind: TxKind::Call(t.to.unwrap()),
-                value: t.value,
-                data: t.input.clone(),
-                nonce: t.nonce,
-                chain_id: Some(1337),
-                access_list: AccessList(items.collect()),
-                gas_priority_fee: Some(t.max_priority_fee_per_gas()),
-                ..TxEnv::default()
-            };
-            let result = evm.transact_commit(env).unwrap();
+            let result = oracle::execute(&mut state, &block, &t);
             Said {
                 success: result.is_success(),
                 used: result.tx_gas_used(),
@@ -205,12 +146,13 @@ impl World {
                 refunded: result.gas().inner_refunded(),
             }
         };
-        self.transactions().map(run).collect()
+        let said = self.transactions().map(run).collect();
+        (said, state)
     }
 
     /// What `revm` says of each transaction.
     pub(in crate::machine::tests) fn said(&self) -> Vec<Said> {
-        self.run(&mut self.database())
+        self.run().0
     }
 
     /// Compares all accounts and slots after the batch, and the block's hash, with what `revm` makes of them.
@@ -218,8 +160,7 @@ impl World {
     pub(in crate::machine::tests) fn agrees(&self) -> Result<Vec<Said>, ExecutionError> {
         let input = self.input();
         let measured = MainMachine::get().measure(&input)?;
-        let mut db = self.database();
-        let said = self.run(&mut db);
+        let (said, db) = self.run();
         let after = &measured.next;
         for (address, account) in &after.accounts {
             let theirs = db.cache.accounts.get(address);
