@@ -5,14 +5,14 @@ mod core;
 #[cfg(test)]
 mod tests;
 
-use self::core::{Core, Prepared};
+use self::core::{Core, Key, Prepared};
 use crate::{
     engine::{Engine, WithEngine, with_engine},
     error::Error,
     progress::{Observer, Silent},
     witness::{Synthesis, Witness},
 };
-use channel::Written;
+use channel::{Channel, Written};
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, Fr, G1Affine},
     plonk::{Circuit, ProvingKey},
@@ -20,7 +20,7 @@ use halo2_proofs::{
     transcript::{EncodedChallenge, TranscriptWrite},
 };
 use rand::RngCore;
-use std::fmt;
+use std::{fmt, marker::PhantomData, ops::Deref};
 
 /// How a [`Prover`] works.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,8 +30,11 @@ pub struct Options {
 }
 
 /// A prover for one key: what does not depend on a witness is computed once.
+///
+/// The key may be borrowed (`&'a ProvingKey`) or shared (`Arc<ProvingKey>`).
 pub struct Prover<'a> {
-    key: &'a ProvingKey<G1Affine>,
+    /// The key's hash, which a proof begins with.
+    digest: Fr,
     prepared: Box<dyn Prepared + 'a>,
 }
 
@@ -51,18 +54,28 @@ impl<'a> Prover<'a> {
     /// [`Error::Size`], and [`Error::Unsupported`] for fewer than 8 rows.
     pub fn new(
         parameters: &ParamsKZG<Bn256>,
-        key: &'a ProvingKey<G1Affine>,
+        key: impl Deref<Target = ProvingKey<G1Affine>> + Send + Sync + 'a,
         options: Options,
     ) -> Result<Self, Error> {
-        struct Prepare<'a, 'b>(&'b ParamsKZG<Bn256>, &'a ProvingKey<G1Affine>);
-        impl<'a> WithEngine for Prepare<'a, '_> {
+        struct Prepare<'a, 'b, K> {
+            parameters: &'b ParamsKZG<Bn256>,
+            key: K,
+            lives: PhantomData<&'a ()>,
+        }
+        impl<'a, K: Key + 'a> WithEngine for Prepare<'a, '_, K> {
             type Output = Result<Box<dyn Prepared + 'a>, Error>;
             fn with<E: Engine>(self, engine: E) -> Self::Output {
-                Ok(Box::new(Core::new(engine, self.0, self.1)?))
+                Ok(Box::new(Core::new(engine, self.parameters, self.key)?))
             }
         }
-        let prepared = with_engine(options.portable, Prepare(parameters, key))?;
-        Ok(Self { key, prepared })
+        let digest = key.get_vk().transcript_repr();
+        let prepare = Prepare {
+            parameters,
+            key,
+            lives: PhantomData,
+        };
+        let prepared = with_engine(options.portable, prepare)?;
+        Ok(Self { digest, prepared })
     }
 
     /// The instructions that are used, in words.
@@ -91,9 +104,9 @@ impl<'a> Prover<'a> {
         Ch: EncodedChallenge<G1Affine>,
         T: TranscriptWrite<G1Affine, Ch>,
     {
-        self.key.get_vk().hash_into(transcript)?;
         let mut witness = Some(witness);
         let mut channel = Written::new(transcript);
+        channel.absorb(self.digest)?;
         self.prepared.prove(
             instances,
             &mut |phases| match witness.take() {

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::io;
 
 use alloy_primitives::Keccak256;
+use backend::{Phases, Synthesis, Witness as _};
 use halo2_proofs::circuit::Value;
 use halo2_proofs::halo2curves::bn256::Fr;
 use halo2_proofs::halo2curves::serde::SerdeObject;
@@ -13,13 +14,13 @@ use halo2_proofs::plonk::{
 };
 use rayon::prelude::*;
 
-/// The proving library, part of every circuit's hash: its keys and transcripts differ between versions.
+/// The library of keys and proofs, part of every circuit's hash: its keys and transcripts differ between versions.
 pub const BACKEND: &str = "halo2-axiom 0.5.3";
 
 /// A circuit of a fixed number of rows, with or without a witness, that the prover can make keys and proofs for.
 ///
 /// It must use no selectors and exactly one instance column.
-pub trait ProvableCircuit: Circuit<Fr> {
+pub trait ProvableCircuit: Circuit<Fr> + Sized {
     /// A short name for files and messages; letters, digits and `-`.
     const NAME: &'static str;
     /// How many public values it has.
@@ -27,6 +28,22 @@ pub trait ProvableCircuit: Circuit<Fr> {
 
     /// It has `2^k` rows.
     fn k(&self) -> u32;
+
+    /// Hands over the advice columns of a proof with these public values; `constraints` is the constraint system of the key.
+    ///
+    /// Unless a circuit has its columns at hand, they are what its synthesis assigns.
+    ///
+    /// # Errors
+    ///
+    /// The witness cannot be built, and what `phases` returns.
+    fn assign(
+        &self,
+        constraints: &ConstraintSystem<Fr>,
+        public: &[Fr],
+        phases: &mut dyn Phases,
+    ) -> Result<(), backend::Error> {
+        Synthesis::new(self, &[public], constraints).assign(phases)
+    }
 
     /// Bytes that the witness takes in memory beside halo2's own columns.
     fn witness_bytes(&self) -> u64 {

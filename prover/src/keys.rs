@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::keccak256;
 use halo2_proofs::SerdeFormat;
@@ -295,8 +295,9 @@ impl VerifyingKey {
 /// A proving key with its verifying key.
 #[derive(Debug)]
 pub struct ProvingKey {
-    key: plonk::ProvingKey<G1Affine>,
+    key: Arc<plonk::ProvingKey<G1Affine>>,
     verifying: Arc<VerifyingKey>,
+    prover: OnceLock<backend::Prover<'static>>,
 }
 
 impl ProvingKey {
@@ -313,7 +314,11 @@ impl ProvingKey {
             &circuit.without_witnesses(),
         )
         .map_err(KeyError::layout(circuit))?;
-        Ok(Self { key, verifying })
+        Ok(Self {
+            key: Arc::new(key),
+            verifying,
+            prover: OnceLock::new(),
+        })
     }
 
     /// The verifying key.
@@ -324,6 +329,16 @@ impl ProvingKey {
     /// The key as halo2 keeps it.
     pub fn inner(&self) -> &plonk::ProvingKey<G1Affine> {
         &self.key
+    }
+
+    /// What makes proofs with the key; it is prepared at the first call.
+    pub(crate) fn prover(&self, srs: &Srs) -> Result<&backend::Prover<'static>, backend::Error> {
+        if let Some(prover) = self.prover.get() {
+            return Ok(prover);
+        }
+        let options = backend::Options::default();
+        let prover = backend::Prover::new(srs.params(), self.key.clone(), options)?;
+        Ok(self.prover.get_or_init(|| prover))
     }
 }
 

@@ -1,12 +1,11 @@
 //! Making proofs. Every proof is verified before it is handed out.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use halo2_proofs::halo2curves::bn256::{Bn256, Fr};
-use halo2_proofs::plonk::create_proof;
-use halo2_proofs::poly::kzg::commitment::KZGCommitmentScheme;
-use halo2_proofs::poly::kzg::multiopen::ProverSHPLONK;
+use backend::Phases;
+use halo2_proofs::halo2curves::bn256::Fr;
 use rand::rngs::OsRng;
 use thiserror::Error;
 
@@ -14,7 +13,7 @@ use crate::circuit::ProvableCircuit;
 use crate::keys::ProvingKey;
 use crate::progress::{self, Progress, Stage, Tracker};
 use crate::srs::{Srs, SrsLabel};
-use crate::transcript::Observed;
+use crate::transcript;
 use crate::verify::VerifyError;
 
 /// Why there is no proof.
@@ -51,8 +50,8 @@ pub enum ProveError {
     /// The witness could not be built.
     #[error("the witness cannot be built: {0}")]
     Witness(String),
-    /// The proving library failed or panicked.
-    #[error("the proving library failed: {0}; the witness does not fit the circuit")]
+    /// The prover refused, or the circuit panicked.
+    #[error("the prover failed: {0}; the witness does not fit the circuit")]
     Library(String),
     /// The witness does not satisfy the circuit, so that the proof made of it is worthless.
     #[error(
@@ -134,20 +133,39 @@ fn create<C: ProvableCircuit>(
     public: &[Fr],
     tracker: &Tracker<'_>,
 ) -> Result<Vec<u8>, ProveError> {
-    let mut transcript = Observed::new(key.verifying().shape(), tracker);
-    // The library panics where the circuit does, and on some of its own errors. Nothing outlives the closure.
+    let mut transcript = transcript::writer();
+    let constraints = key.verifying().inner().cs();
+    let phases = constraints.advice_column_phase();
+    let last = phases.into_iter().max().unwrap_or(0);
+    let observer = |stage, done, of| {
+        let (stage, done) = match stage {
+            backend::Stage::Advice(phase) if done == of && phase == last => (Stage::Quotient, 0),
+            backend::Stage::Advice(phase) if done == of || phase > 0 => (Stage::SecondPhase, 0),
+            backend::Stage::Advice(_) => (Stage::FirstPhase, 0),
+            backend::Stage::Evaluations => (Stage::Evaluations, done),
+            backend::Stage::Openings => (Stage::Openings, done),
+            backend::Stage::Quotient => (Stage::Quotient, done),
+            // Circuits of this crate have neither look-ups nor copies of halo2's.
+            _ => return ControlFlow::Continue(()),
+        };
+        tracker.enter(stage);
+        if done > 0 {
+            tracker.advance(done as f64 / of as f64);
+        }
+        ControlFlow::Continue(())
+    };
+    // A circuit's synthesis may panic. Nothing outlives the closure.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
-            srs.params(),
-            key.inner(),
-            &[circuit],
-            &[&[public]],
+        key.prover(srs)?.prove(
+            &[public],
+            |phases: &mut dyn Phases| circuit.assign(constraints, public, phases),
             OsRng,
             &mut transcript,
+            &observer,
         )
     }));
     match outcome {
-        Ok(Ok(())) => Ok(transcript.finish()),
+        Ok(Ok(())) => Ok(transcript::finish(transcript)),
         Ok(Err(error)) => Err(ProveError::Library(error.to_string())),
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -1,23 +1,26 @@
-//! The Keccak transcript that the contract reads too, and a wrapper that tells the stage of a proof from what is written.
-
-use std::fmt;
-use std::io;
+//! The Keccak transcript that the contract reads too, and what a proof in it holds.
 
 use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
 use halo2_proofs::plonk::{ConstraintSystem, VerifyingKey};
-use halo2_proofs::transcript::{
-    Transcript, TranscriptReadBuffer, TranscriptWrite, TranscriptWriterBuffer,
-};
+use halo2_proofs::transcript::{TranscriptReadBuffer, TranscriptWriterBuffer};
 use snark_verifier::loader::native::NativeLoader;
 use snark_verifier::system::halo2::transcript::evm::{ChallengeEvm, EvmTranscript};
-
-use crate::progress::{Stage, Tracker};
 
 type Evm<S> = EvmTranscript<G1Affine, NativeLoader, S, Vec<u8>>;
 
 /// The transcript that a verifier reads a proof from.
 pub(crate) fn reader(proof: &[u8]) -> Evm<&[u8]> {
     TranscriptReadBuffer::<_, G1Affine, ChallengeEvm<G1Affine>>::init(proof)
+}
+
+/// The transcript that a prover writes a proof to.
+pub(crate) fn writer() -> Evm<Vec<u8>> {
+    TranscriptWriterBuffer::<_, G1Affine, ChallengeEvm<G1Affine>>::init(Vec::new())
+}
+
+/// The proof that was written.
+pub(crate) fn finish(transcript: Evm<Vec<u8>>) -> Vec<u8> {
+    TranscriptWriterBuffer::<_, G1Affine, ChallengeEvm<G1Affine>>::finalize(transcript)
 }
 
 /// How many points and scalars a proof holds, in the order in which they are written.
@@ -62,82 +65,5 @@ impl ProofShape {
     /// Bytes of a proof: 64 for a point, 32 for a scalar; the random polynomial and two openings among the points.
     pub fn proof_bytes(&self) -> usize {
         64 * (self.commitments() + 2) + 32 * self.evaluations
-    }
-}
-
-/// A writing transcript that moves a tracker through the stages of a proof.
-pub(crate) struct Observed<'t, 'p> {
-    inner: Evm<Vec<u8>>,
-    tracker: &'t Tracker<'p>,
-    shape: ProofShape,
-    points: usize,
-    scalars: usize,
-}
-
-impl fmt::Debug for Observed<'_, '_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Observed")
-            .field("points", &self.points)
-            .field("scalars", &self.scalars)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'t, 'p> Observed<'t, 'p> {
-    pub(crate) fn new(shape: ProofShape, tracker: &'t Tracker<'p>) -> Self {
-        let inner = TranscriptWriterBuffer::<_, G1Affine, ChallengeEvm<G1Affine>>::init(Vec::new());
-        Self {
-            inner,
-            tracker,
-            shape,
-            points: 0,
-            scalars: 0,
-        }
-    }
-
-    pub(crate) fn finish(self) -> Vec<u8> {
-        TranscriptWriterBuffer::<_, G1Affine, ChallengeEvm<G1Affine>>::finalize(self.inner)
-    }
-}
-
-impl Transcript<G1Affine, ChallengeEvm<G1Affine>> for Observed<'_, '_> {
-    fn squeeze_challenge(&mut self) -> ChallengeEvm<G1Affine> {
-        Transcript::squeeze_challenge(&mut self.inner)
-    }
-
-    fn common_point(&mut self, point: G1Affine) -> io::Result<()> {
-        Transcript::common_point(&mut self.inner, point)
-    }
-
-    fn common_scalar(&mut self, scalar: Fr) -> io::Result<()> {
-        Transcript::common_scalar(&mut self.inner, scalar)
-    }
-}
-
-impl TranscriptWrite<G1Affine, ChallengeEvm<G1Affine>> for Observed<'_, '_> {
-    fn write_point(&mut self, point: G1Affine) -> io::Result<()> {
-        TranscriptWrite::write_point(&mut self.inner, point)?;
-        self.points += 1;
-        let advice = self.shape.first_phase + self.shape.second_phase;
-        // The last point of a stage ends it. Without a second phase the second comparison is the one that holds last.
-        if self.points == self.shape.first_phase {
-            self.tracker.enter(Stage::SecondPhase);
-        }
-        if self.points == advice {
-            self.tracker.enter(Stage::Quotient);
-        }
-        if self.points == self.shape.commitments() {
-            self.tracker.enter(Stage::Evaluations);
-        }
-        Ok(())
-    }
-
-    fn write_scalar(&mut self, scalar: Fr) -> io::Result<()> {
-        TranscriptWrite::write_scalar(&mut self.inner, scalar)?;
-        self.scalars += 1;
-        if self.scalars == self.shape.evaluations {
-            self.tracker.enter(Stage::Openings);
-        }
-        Ok(())
     }
 }

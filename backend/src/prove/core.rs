@@ -28,7 +28,7 @@ use halo2_proofs::{
 };
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Deref};
 
 /// Gives the columns of each phase.
 pub(super) type Assign<'a> = dyn FnMut(&mut dyn Phases) -> Result<(), Error> + 'a;
@@ -59,10 +59,9 @@ struct Part<E> {
 }
 
 /// What is computed once for a key.
-pub(super) struct Core<'a, E> {
+pub(super) struct Core<K, E> {
     engine: E,
-    key: &'a ProvingKey<G1Affine>,
-    constraints: &'a ConstraintSystem<Fr>,
+    key: K,
     k: u32,
     powers: Bases,
     lagrange: Bases,
@@ -127,12 +126,13 @@ fn interpolation(nodes: &[Fr]) -> Vec<Vec<Fr>> {
         .collect()
 }
 
-impl<'a, E: Engine> Core<'a, E> {
-    pub(super) fn new(
-        engine: E,
-        parameters: &ParamsKZG<Bn256>,
-        key: &'a ProvingKey<G1Affine>,
-    ) -> Result<Self, Error> {
+/// Where a proving key is kept.
+pub(super) trait Key: Deref<Target = ProvingKey<G1Affine>> + Send + Sync {}
+
+impl<K: Deref<Target = ProvingKey<G1Affine>> + Send + Sync> Key for K {}
+
+impl<K: Key, E: Engine> Core<K, E> {
+    pub(super) fn new(engine: E, parameters: &ParamsKZG<Bn256>, key: K) -> Result<Self, Error> {
         let domain = key.get_vk().get_domain();
         let constraints = key.get_vk().cs();
         let k = domain.k();
@@ -170,8 +170,6 @@ impl<'a, E: Engine> Core<'a, E> {
         let import = |p: &[Fr]| Column::import(engine, p);
         Ok(Self {
             engine,
-            key,
-            constraints,
             k,
             powers: Bases::new(parameters.get_g()),
             lagrange: Bases::new(&lagrange(parameters)?),
@@ -192,11 +190,16 @@ impl<'a, E: Engine> Core<'a, E> {
             first: import(key.l0().values()),
             last: import(key.l_last().values()),
             active: import(key.l_active_row().values()),
+            key,
         })
     }
 
     fn n(&self) -> usize {
         1 << self.k
+    }
+
+    fn constraints(&self) -> &ConstraintSystem<Fr> {
+        self.key.get_vk().cs()
     }
 
     /// Commits to columns by their values, and gives the points in order.
@@ -232,14 +235,14 @@ impl<'a, E: Engine> Core<'a, E> {
 
     /// Instance columns in full length.
     fn instances(&self, instances: &[&[Fr]]) -> Result<Vec<Vec<Fr>>, Error> {
-        let want = self.constraints.num_instance_columns();
+        let want = self.constraints().num_instance_columns();
         if instances.len() != want {
             return Err(Error::InstanceColumns {
                 have: instances.len(),
                 want,
             });
         }
-        let room = self.n() - self.constraints.blinding_factors() - 1;
+        let room = self.n() - self.constraints().blinding_factors() - 1;
         let full = instances.iter().enumerate().map(|(column, values)| {
             if values.len() > room {
                 return Err(Error::InstanceTooLong {
@@ -317,8 +320,8 @@ struct Polynomials {
 }
 
 /// Commits to the advice columns phase by phase.
-struct Committing<'a, 'b, E> {
-    core: &'b Core<'a, E>,
+struct Committing<'b, K, E> {
+    core: &'b Core<K, E>,
     rng: &'b mut dyn RngCore,
     channel: &'b mut dyn Channel,
     observer: &'b dyn Observer,
@@ -332,21 +335,21 @@ struct Committing<'a, 'b, E> {
     values: Option<Vec<Vec<Fr>>>,
 }
 
-impl<'a, 'b, E: Engine> Committing<'a, 'b, E> {
+impl<'b, K: Key, E: Engine> Committing<'b, K, E> {
     fn new(
-        core: &'b Core<'a, E>,
+        core: &'b Core<K, E>,
         rng: &'b mut dyn RngCore,
         channel: &'b mut dyn Channel,
         observer: &'b dyn Observer,
     ) -> Self {
-        let phases = core.constraints.advice_column_phase();
+        let phases = core.constraints().advice_column_phase();
         // There is a first phase even if there are no columns.
         let count = usize::from(phases.iter().copied().max().unwrap_or(0)) + 1;
         let mut columns = vec![vec![]; count];
         for (column, phase) in phases.iter().enumerate() {
             columns[usize::from(*phase)].push(column);
         }
-        let reads_values = !core.constraints.lookups().is_empty() || !core.sigma.is_empty();
+        let reads_values = !core.constraints().lookups().is_empty() || !core.sigma.is_empty();
         Self {
             core,
             rng,
@@ -354,14 +357,14 @@ impl<'a, 'b, E: Engine> Committing<'a, 'b, E> {
             observer,
             columns,
             phase: 0,
-            challenges: vec![None; core.constraints.num_challenges()],
+            challenges: vec![None; core.constraints().num_challenges()],
             coefficients: vec![None; phases.len()],
             values: reads_values.then(|| vec![vec![]; phases.len()]),
         }
     }
 }
 
-impl<E: Engine> Phases for Committing<'_, '_, E> {
+impl<K: Key, E: Engine> Phases for Committing<'_, K, E> {
     fn next(&self) -> Option<&[usize]> {
         self.columns.get(self.phase).map(Vec::as_slice)
     }
@@ -375,7 +378,7 @@ impl<E: Engine> Phases for Committing<'_, '_, E> {
     }
 
     fn usable_rows(&self) -> usize {
-        self.rows() - self.core.constraints.blinding_factors() - 1
+        self.rows() - self.core.constraints().blinding_factors() - 1
     }
 
     fn commit(&mut self, mut values: Vec<Vec<Fr>>) -> Result<(), Error> {
@@ -421,7 +424,7 @@ impl<E: Engine> Phases for Committing<'_, '_, E> {
                 all[*column] = values;
             }
         }
-        let phases = self.core.constraints.challenge_phase();
+        let phases = self.core.constraints().challenge_phase();
         for (challenge, of) in self.challenges.iter_mut().zip(phases) {
             if usize::from(of) == phase {
                 *challenge = Some(self.channel.challenge());
@@ -432,7 +435,7 @@ impl<E: Engine> Phases for Committing<'_, '_, E> {
     }
 }
 
-impl<E: Engine> Prepared for Core<'_, E> {
+impl<K: Key, E: Engine> Prepared for Core<K, E> {
     fn engine(&self) -> &'static str {
         E::NAME
     }
@@ -445,7 +448,7 @@ impl<E: Engine> Prepared for Core<'_, E> {
         channel: &mut dyn Channel,
         observer: &dyn Observer,
     ) -> Result<(), Error> {
-        let (engine, cs, n) = (self.engine, self.constraints, self.n());
+        let (engine, cs, n) = (self.engine, self.constraints(), self.n());
         let instance_values = self.instances(instances)?;
         for value in instances.iter().copied().flatten() {
             channel.absorb(*value)?;
@@ -483,7 +486,7 @@ impl<E: Engine> Prepared for Core<'_, E> {
         let (beta, gamma) = (channel.challenge(), channel.challenge());
         let steps = lookups.len() + usize::from(!self.sigma.is_empty());
         tell(observer, Stage::Products, 0, steps)?;
-        let mut products = permutation::products(self.key, cs, values, beta, gamma, rng);
+        let mut products = permutation::products(&self.key, cs, values, beta, gamma, rng);
         let sets = products.len();
         for lookup in &lookups {
             products.push(lookup.product(beta, gamma, cs.blinding_factors(), rng));
@@ -532,7 +535,7 @@ impl<E: Engine> Prepared for Core<'_, E> {
     }
 }
 
-impl<E: Engine> Core<'_, E> {
+impl<K: Key, E: Engine> Core<K, E> {
     /// The permuted columns of all look-ups, committed to.
     fn lookups(
         &self,
@@ -543,7 +546,7 @@ impl<E: Engine> Core<'_, E> {
         channel: &mut dyn Channel,
         observer: &dyn Observer,
     ) -> Result<Vec<Permuted>, Error> {
-        let count = self.constraints.lookups().len();
+        let count = self.constraints().lookups().len();
         let rows = Rows {
             values,
             challenges,
@@ -552,7 +555,8 @@ impl<E: Engine> Core<'_, E> {
         let mut lookups = vec![];
         for i in 0..count {
             tell(observer, Stage::Lookups, i, count)?;
-            let permuted = Permuted::of(self.engine, self.constraints, i, &rows, theta, &mut *rng)?;
+            let permuted =
+                Permuted::of(self.engine, self.constraints(), i, &rows, theta, &mut *rng)?;
             lookups.push(permuted);
             // The blinding factors of the two commitments.
             for _ in 0..2 {
@@ -577,7 +581,7 @@ impl<E: Engine> Core<'_, E> {
         channel: &mut dyn Channel,
         observer: &dyn Observer,
     ) -> Result<(), Error> {
-        let (engine, cs, n) = (self.engine, self.constraints, self.n());
+        let (engine, cs, n) = (self.engine, self.constraints(), self.n());
         let x = channel.challenge();
         let xn = x.pow_vartime([n as u64]);
         let powers = std::iter::successors(Some(Fr::ONE), |p| Some(p * xn));

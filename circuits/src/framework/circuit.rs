@@ -8,7 +8,7 @@ use super::{
 };
 use ff::{BatchInvert, Field};
 use halo2_proofs::{
-    circuit::{Layouter, SimpleFloorPlanner, Value},
+    circuit::{Layouter, Region, SimpleFloorPlanner, Value},
     plonk::{
         Advice, Challenge, Circuit, Column, ConstraintSystem, Error, Expression, FirstPhase, Fixed,
         Instance, SecondPhase, VirtualCells,
@@ -104,6 +104,106 @@ impl MachineCircuit {
     /// The public values of the filled table.
     pub fn instance(&self) -> Option<[Fr; 2]> {
         self.table.as_ref().map(|t| t.instance)
+    }
+}
+
+impl MachineCircuit {
+    /// Rows that may be used, of which `unusable` are not.
+    fn usable(&self, unusable: usize) -> Result<usize, Error> {
+        let table = self.table.as_ref();
+        let rows = table.map_or(0, |t| t.rows().saturating_sub(LEAD_IN));
+        if rows.max(self.machine.entries.len()) > capacity(self.k, unusable) {
+            return Err(Error::NotEnoughRowsAvailable { current_k: self.k });
+        }
+        Ok((1usize << self.k) - unusable)
+    }
+
+    /// The values of a phase's advice columns, in the order of the columns' numbers and as many rows as can be used; `challenges` are those
+    /// of the phases before, by their numbers. They are what [`Circuit::synthesize`] assigns.
+    ///
+    /// # Errors
+    /// The table does not fit, or there is none ([`Error::Synthesis`]).
+    ///
+    /// # Panics
+    /// Where a second phase is asked for without the first one's challenges.
+    pub fn phase(&self, phase: usize, challenges: &[Fr]) -> Result<Vec<Vec<Fr>>, Error> {
+        let usable = self.usable(self.machine.constraint_system().blinding_factors() + 1)?;
+        let table = self.table.as_deref().ok_or(Error::Synthesis)?;
+        if phase == 0 {
+            return Ok(first_phase(&self.machine, table, usable));
+        }
+        // In the order in which they are declared: alpha, then the betas.
+        let betas = &challenges[1..=self.machine.max_arity()];
+        Ok(second_phase(
+            &self.machine,
+            table,
+            challenges[0],
+            betas,
+            usable,
+        ))
+    }
+}
+
+/// Flags, states, multiplicities and data.
+fn first_phase(machine: &Machine, table: &Table, usable: usize) -> Vec<Vec<Fr>> {
+    let flags = machine.kinds.len();
+    (0..flags + 2 + machine.layout.data())
+        .into_par_iter()
+        .map(|column| {
+            let value = |row: usize| match column.checked_sub(flags) {
+                None => table.flag(row, column),
+                Some(0) => table.state.get(row).copied().unwrap_or(Fr::ZERO),
+                Some(1) => {
+                    let entry = row.checked_sub(LEAD_IN);
+                    let entry = entry.and_then(|i| table.multiplicities.get(i));
+                    entry.copied().unwrap_or(Fr::ZERO)
+                }
+                Some(data) => table.get(row, data - 2),
+            };
+            (0..usable).map(value).collect()
+        })
+        .collect()
+}
+
+/// Helpers and the running sum.
+fn second_phase(
+    machine: &Machine,
+    table: &Table,
+    alpha: Fr,
+    betas: &[Fr],
+    usable: usize,
+) -> Vec<Vec<Fr>> {
+    let helpers = helper_values(machine, table, alpha, betas);
+    // The last group has no column of its own.
+    let width = machine.helpers() + 1;
+    let mut columns: Vec<Vec<Fr>> = (0..width - 1)
+        .into_par_iter()
+        .map(|g| {
+            let value = |row: usize| helpers.get(row * width + g).copied();
+            (0..usable)
+                .map(|row| value(row).unwrap_or(Fr::ZERO))
+                .collect()
+        })
+        .collect();
+    let sums: Vec<Fr> = helpers
+        .par_chunks(width)
+        .map(|terms| terms.iter().sum())
+        .collect();
+    let mut running = Fr::ZERO;
+    let sum = (0..usable).map(|row| {
+        let before = running;
+        running += sums.get(row).copied().unwrap_or(Fr::ZERO);
+        before
+    });
+    columns.push(sum.collect());
+    columns
+}
+
+impl MachineConfig {
+    /// The advice columns of the first phase.
+    fn first_phase(&self) -> Vec<Column<Advice>> {
+        let single = [self.state, self.mult];
+        [&self.flags[..], &single, &self.data].concat()
     }
 }
 
@@ -348,15 +448,7 @@ impl Circuit<Fr> for MachineCircuit {
         config: Self::Config,
         mut layouter: impl Layouter<Fr>,
     ) -> Result<(), Error> {
-        let n = 1usize << self.k;
-        let rows = self
-            .table
-            .as_ref()
-            .map_or(0, |t| t.rows().saturating_sub(LEAD_IN));
-        if rows.max(self.machine.entries.len()) > capacity(self.k, config.unusable) {
-            return Err(Error::NotEnoughRowsAvailable { current_k: self.k });
-        }
-        let usable = n - config.unusable;
+        let usable = self.usable(config.unusable)?;
         layouter.assign_region(
             || "machine",
             |mut region| {
@@ -384,23 +476,17 @@ impl Circuit<Fr> for MachineCircuit {
                     region.next_phase();
                     return Ok(());
                 };
-                for row in 0..usable {
-                    let mut put = |c, v: Fr| _ = region.assign_advice(c, row, Value::known(v));
-                    for (k, c) in config.flags.iter().enumerate() {
-                        put(*c, table.flag(row, k));
+                let put = |region: &mut Region<'_, Fr>,
+                           columns: &[Column<Advice>],
+                           values: Vec<Vec<Fr>>| {
+                    for (column, values) in columns.iter().zip(values) {
+                        for (row, value) in values.into_iter().enumerate() {
+                            region.assign_advice(*column, row, Value::known(value));
+                        }
                     }
-                    put(
-                        config.state,
-                        table.state.get(row).copied().unwrap_or(Fr::ZERO),
-                    );
-                    let entry = row
-                        .checked_sub(LEAD_IN)
-                        .and_then(|i| table.multiplicities.get(i));
-                    put(config.mult, entry.copied().unwrap_or(Fr::ZERO));
-                    for (i, c) in config.data.iter().enumerate() {
-                        put(*c, table.get(row, i));
-                    }
-                }
+                };
+                let values = first_phase(&self.machine, table, usable);
+                put(&mut region, &config.first_phase(), values);
                 region.next_phase();
                 let challenge = |c| {
                     let mut v = None;
@@ -411,17 +497,10 @@ impl Circuit<Fr> for MachineCircuit {
                     return Ok(());
                 };
                 let betas: Vec<Fr> = config.betas.iter().filter_map(|b| challenge(*b)).collect();
-                let helpers = helper_values(&self.machine, table, alpha, &betas);
-                let (width, mut running) = (config.helpers.len() + 1, Fr::ZERO);
-                for row in LEAD_IN..usable {
-                    region.assign_advice(config.sum, row, Value::known(running));
-                    let terms = helpers.get(row * width..(row + 1) * width);
-                    for (g, c) in config.helpers.iter().enumerate() {
-                        let h = terms.map_or(Fr::ZERO, |t| t[g]);
-                        region.assign_advice(*c, row, Value::known(h));
-                    }
-                    running += terms.into_iter().flatten().sum::<Fr>();
-                }
+                let values = second_phase(&self.machine, table, alpha, &betas, usable);
+                let mut columns = config.helpers.clone();
+                columns.push(config.sum);
+                put(&mut region, &columns, values);
                 Ok(())
             },
         )

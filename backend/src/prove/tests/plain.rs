@@ -555,6 +555,5 @@ pub(super) fn prove(setup: &Setup, seed: u64) -> Vec<u8> {
     let second = kate_division(&numerator, u);
     let second: Vec<Fr> = second.into_iter().map(|c| c * scale).collect();
     channel.point(p.commit(&second)).unwrap();
-    drop(channel);
     transcript.finalize()
 }
