@@ -29,25 +29,33 @@ impl Point {
     }
 }
 
-/// The places of a coordinate of eight points.
-macro_rules! coordinate {
-    ($points:expr, $name:ident) => {
-        $points.each_mut().map(|p| &mut p.$name)
+/// An expression for each of the eight lanes. The array's own `map` is not compiled into its caller, see [`Engine`].
+macro_rules! lanes {
+    ($lane:ident => $value:expr) => {
+        lanes!($lane => $value; 0 1 2 3 4 5 6 7)
+    };
+    ($lane:ident => $value:expr; $($number:literal)*) => {
+        [$({ let $lane: usize = $number; $value }),*]
     };
 }
 
-/// The left or the right references.
+/// Writes eight points, whose coordinates are below `2 p`.
 #[inline(always)]
-fn side<const RIGHT: usize>(pairs: &[[u32; 2]; LANES]) -> [u32; LANES] {
-    pairs.map(
-        #[inline(always)]
-        |pair| pair[RIGHT],
-    )
+fn write<E: Engine>(engine: E, [x, y]: [E::V<Fq>; 2], points: &mut [Point; LANES]) {
+    let [a, b, c, d, e, f, g, h] = points;
+    let places = [
+        &mut a.x, &mut b.x, &mut c.x, &mut d.x, &mut e.x, &mut f.x, &mut g.x, &mut h.x,
+    ];
+    engine.scatter(x, places);
+    let places = [
+        &mut a.y, &mut b.y, &mut c.y, &mut d.y, &mut e.y, &mut f.y, &mut g.y, &mut h.y,
+    ];
+    engine.scatter(y, places);
 }
 
 #[inline(always)]
 fn x_of<E: Engine>(engine: E, points: &[Point], refs: [u32; LANES]) -> E::V<Fq> {
-    engine.gather(refs.map(|r| &points[(r & !NEGATIVE) as usize].x))
+    engine.gather(lanes!(i => &points[(refs[i] & !NEGATIVE) as usize].x))
 }
 
 /// At most `2 p`.
@@ -57,7 +65,7 @@ fn y_of<E: Engine, const SIGNED: bool>(
     points: &[Point],
     refs: [u32; LANES],
 ) -> E::V<Fq> {
-    let y = engine.gather(refs.map(|r| &points[(r & !NEGATIVE) as usize].y));
+    let y = engine.gather(lanes!(i => &points[(refs[i] & !NEGATIVE) as usize].y));
     if !SIGNED {
         return y;
     }
@@ -141,7 +149,7 @@ fn forward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
     let mut product = engine.splat(Fq::ONE);
     for (pairs, before) in pairs.iter().zip(before) {
         engine.store(product, before);
-        let (left, right) = (side::<0>(pairs), side::<1>(pairs));
+        let (left, right) = (lanes!(i => pairs[i][0]), lanes!(i => pairs[i][1]));
         let x = [x_of(engine, points, left), x_of(engine, points, right)];
         let denominator = if CAREFUL {
             let y = [
@@ -170,7 +178,7 @@ fn backward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
 ) -> bool {
     let mut identities = false;
     for ((pairs, before), out) in pairs.iter().zip(before).zip(out).rev() {
-        let (left, right) = (side::<0>(pairs), side::<1>(pairs));
+        let (left, right) = (lanes!(i => pairs[i][0]), lanes!(i => pairs[i][1]));
         let x = [x_of(engine, points, left), x_of(engine, points, right)];
         let y = [
             y_of::<E, SIGNED>(engine, points, left),
@@ -202,8 +210,7 @@ fn backward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
             }
             identities |= none != 0;
         }
-        engine.scatter(sum[0], coordinate!(out, x));
-        engine.scatter(sum[1], coordinate!(out, y));
+        write(engine, sum, out);
     }
     identities
 }
@@ -249,10 +256,9 @@ pub(super) fn copy<E: Engine>(
         #[inline(always)]
         || {
             for (refs, out) in refs.iter().zip(out) {
-                engine.scatter(x_of(engine, points, *refs), coordinate!(out, x));
-                let y = y_of::<E, true>(engine, points, *refs);
                 // At most 2 p, but not 2 p, as no point has y = 0.
-                engine.scatter(y, coordinate!(out, y));
+                let y = y_of::<E, true>(engine, points, *refs);
+                write(engine, [x_of(engine, points, *refs), y], out);
             }
         },
     );
@@ -269,13 +275,11 @@ pub(super) fn import<E: Engine>(
     engine.run(
         #[inline(always)]
         || {
-            let x = engine.import(&points.map(|p| p.x));
-            let y = engine.import(&points.map(|p| p.y));
-            engine.scatter(x, coordinate!(out, x));
-            engine.scatter(y, coordinate!(out, y));
+            let x = engine.import(&lanes!(i => points[i].x));
+            let y = engine.import(&lanes!(i => points[i].y));
+            write(engine, [x, y], out);
             let image = engine.mul::<Fq>(x, engine.splat(zeta));
-            engine.scatter(image, coordinate!(images, x));
-            engine.scatter(y, coordinate!(images, y));
+            write(engine, [image, y], images);
         },
     );
 }
@@ -285,8 +289,8 @@ pub(super) fn export<E: Engine>(engine: E, points: &[Point; LANES]) -> [G1Affine
     engine.run(
         #[inline(always)]
         || {
-            let x: [Fq; LANES] = engine.export(engine.gather(points.each_ref().map(|p| &p.x)));
-            let y: [Fq; LANES] = engine.export(engine.gather(points.each_ref().map(|p| &p.y)));
+            let x: [Fq; LANES] = engine.export(engine.gather(lanes!(i => &points[i].x)));
+            let y: [Fq; LANES] = engine.export(engine.gather(lanes!(i => &points[i].y)));
             std::array::from_fn(|i| G1Affine { x: x[i], y: y[i] })
         },
     )
