@@ -49,6 +49,26 @@ impl<F> Block<F> {
     }
 }
 
+/// One element as an engine keeps it in memory where it is not part of a [`Block`], below `2 p`: for access by index, see [`Engine::gather`].
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(32))]
+pub struct Single<F> {
+    pub(crate) words: [u64; 4],
+    field: PhantomData<F>,
+}
+
+impl<F> Single<F> {
+    /// Zero.
+    pub const ZERO: Self = Self::of([0; 4]);
+
+    const fn of(words: [u64; 4]) -> Self {
+        Self {
+            words,
+            field: PhantomData,
+        }
+    }
+}
+
 /// How eight elements are computed with.
 ///
 /// All methods but [`Engine::run`] are compiled into their caller, and are fast only inside of `run`: nothing between may be a function that
@@ -79,6 +99,10 @@ pub trait Engine: Copy + Send + Sync + 'static {
     fn load_across<F: Field>(self, blocks: [&Block<F>; 2], lane: usize) -> Self::V<F>;
     /// To memory; takes elements below `2 p`, see [`Engine::reduce`].
     fn store<F: Field>(self, x: Self::V<F>, block: &mut Block<F>);
+    /// From eight places in memory; below `2 p`.
+    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Self::V<F>;
+    /// To eight places in memory; takes elements below `2 p`.
+    fn scatter<F: Field>(self, x: Self::V<F>, to: [&mut Single<F>; LANES]);
 
     /// The sum, whose bound is the sum of the bounds.
     fn add<F: Field>(self, a: Self::V<F>, b: Self::V<F>) -> Self::V<F>;

@@ -5,17 +5,22 @@
 //! | [`field`] | the two prime fields as words |
 //! | [`engine`] | arithmetic on eight elements at a time, by the fastest instructions there are |
 //! | [`column`] | vectors of elements in an engine's own form |
+//! | [`msm`] | sums of multiples of fixed points of the curve |
+//! | [`ntt`] | transforms between coefficients and values |
+//! | [`quotient`] | the constraints, folded, on the rows of a coset |
 
 pub mod column;
 pub mod engine;
 mod error;
 pub mod field;
-mod kernels;
 mod lookup;
+pub mod msm;
+pub mod ntt;
 mod opening;
 mod permutation;
 mod progress;
 mod prove;
+pub mod quotient;
 mod witness;
 
 pub use error::Error;

@@ -1,6 +1,6 @@
 //! Eight elements one after the other, by the arithmetic of `halo2curves`.
 
-use super::{Block, Engine, LANES};
+use super::{Block, Engine, LANES, Single};
 use crate::field::Field;
 
 /// The engine for any processor.
@@ -56,6 +56,16 @@ impl Engine for Portable {
     fn store<F: Field>(self, x: [F; LANES], block: &mut Block<F>) {
         for (words, x) in block.words.chunks_exact_mut(4).zip(x) {
             words.copy_from_slice(&x.words());
+        }
+    }
+    #[inline(always)]
+    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> [F; LANES] {
+        each(|i| F::from_words(from[i].words))
+    }
+    #[inline(always)]
+    fn scatter<F: Field>(self, x: [F; LANES], to: [&mut Single<F>; LANES]) {
+        for (to, x) in to.into_iter().zip(x) {
+            to.words = x.words();
         }
     }
     #[inline(always)]

@@ -106,6 +106,14 @@ impl<F: Field> WithEngine for Check<F> {
                 assert_eq!(across, row[lane..lane + LANES]);
                 assert_eq!(e.export::<F>(e.load(&Block::ZERO)), [F::ZERO; LANES]);
 
+                let mut singles = [Single::ZERO; LANES];
+                e.scatter(reduced, singles.each_mut());
+                let order: [usize; LANES] = std::array::from_fn(|i| (3 * i + lane) % LANES);
+                let gathered = e.export::<F>(e.gather(order.map(|i| &singles[i])));
+                assert_eq!(gathered, order.map(|i| a[i] * F::from(42)));
+                let gathered = e.export::<F>(e.gather([&Single::ZERO; LANES]));
+                assert_eq!(gathered, [F::ZERO; LANES]);
+
                 let rows: [_; LANES] = std::array::from_fn(|i| e.mul::<F>(x, e.splat(b[i])));
                 let columns = e.transpose::<F>(rows).map(|v| e.export::<F>(v));
                 for (i, j) in (0..LANES).flat_map(|i| (0..LANES).map(move |j| (i, j))) {
