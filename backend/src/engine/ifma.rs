@@ -6,6 +6,8 @@
 //!
 //! `halo2curves` keeps `x * 2^256`. Times 16 that is ours, which is how elements are imported: by a shift.
 
+mod butterfly;
+
 use super::{Block, Engine, LANES};
 use crate::field::Field;
 use std::arch::x86_64::*;
