@@ -42,6 +42,7 @@ impl<E: Engine> Default for Room<E> {
 /// At least so many pieces of the first round make a task: those of neighbours read neighbouring blocks.
 const TASK: usize = 4;
 
+#[inline(always)]
 fn reversed(i: usize, bits: u32) -> usize {
     if bits == 0 {
         return 0;
@@ -96,13 +97,19 @@ fn levels<E: Engine>(
         for (u, group) in work.chunks_exact_mut(2 * half).enumerate() {
             let w = &factors[(1 << s) + u];
             let (low, high) = group.split_at_mut(half);
-            for (x, y) in low.iter_mut().zip(high) {
-                let first = if aged { e.refresh::<Fr>(*x) } else { *x };
-                [*x, *y] = if plain && u == 0 {
-                    e.butterfly_one::<Fr>(first, *y)
-                } else {
-                    e.butterfly::<Fr>(first, *y, w)
-                };
+            if aged {
+                for x in &mut *low {
+                    *x = e.refresh::<Fr>(*x);
+                }
+            }
+            if plain && u == 0 {
+                for i in 0..half {
+                    [low[i], high[i]] = e.butterfly_one::<Fr>(low[i], high[i]);
+                }
+            } else {
+                for i in 0..half {
+                    [low[i], high[i]] = e.butterfly::<Fr>(low[i], high[i], w);
+                }
             }
         }
     }
@@ -250,39 +257,56 @@ impl<E: Engine> Plan<E> {
                     for i in 0..LANES {
                         let x = e.refresh::<Fr>(lows[i]);
                         let w = &factors[i * m2 + 1];
-                        [work[i * m2 + c], work[i * m2 + c + half]] =
-                            e.butterfly::<Fr>(x, highs[i], w);
+                        let both = e.butterfly::<Fr>(x, highs[i], w);
+                        work[i * m2 + c] = both[0];
+                        work[i * m2 + c + half] = both[1];
                     }
                 }
-                let pieces = work.chunks_exact_mut(m2).zip(factors.chunks_exact(m2));
-                for (piece, factors) in pieces {
+            },
+        );
+        e.run(
+            #[inline(always)]
+            || {
+                for i in 0..LANES {
+                    let piece = &mut work[i * m2..][..m2];
+                    let factors = &factors[i * m2..][..m2];
                     levels(e, piece, factors, [1, self.second_levels], false);
                 }
+            },
+        );
+        e.run(
+            #[inline(always)]
+            || {
                 for (i, factors) in across.iter().enumerate() {
                     let place = reversed(i, self.second_levels);
-                    let rows = std::array::from_fn(|lane| work[lane * m2 + place]);
-                    let mut x = e.transpose_loose::<Fr>(rows);
-                    for x in &mut x[..LANES / 2] {
-                        *x = e.refresh::<Fr>(*x);
+                    let mut x = [e.blank::<Fr>(); LANES];
+                    for lane in 0..LANES {
+                        x[lane] = work[lane * m2 + place];
+                    }
+                    x = e.transpose_loose::<Fr>(x);
+                    for j in 0..LANES / 2 {
+                        x[j] = e.refresh::<Fr>(x[j]);
                     }
                     for s in 0..ACROSS {
                         let half = LANES >> (s + 1);
                         for u in 0..1 << s {
                             for j in 2 * half * u..2 * half * u + half {
                                 let w = &factors[(1 << s) + u - 1];
-                                [x[j], x[j + half]] = e.butterfly_each::<Fr>(x[j], x[j + half], w);
+                                let both = e.butterfly_each::<Fr>(x[j], x[j + half], w);
+                                x[j] = both[0];
+                                x[j + half] = both[1];
                             }
                         }
                     }
-                    for (j, x) in x.into_iter().enumerate() {
+                    for j in 0..LANES {
                         let number = group + m1 / LANES * (i + m2 * reversed(j, ACROSS));
                         // SAFETY: by the caller's word.
                         let block = unsafe { to.at(number) };
                         match finish {
-                            Finish::Keep => e.leave(x, block),
-                            Finish::Divide => e.leave_divided(x, divisor, block),
+                            Finish::Keep => e.leave(x[j], block),
+                            Finish::Divide => e.leave_divided(x[j], divisor, block),
                             Finish::Multiply(scale) => {
-                                e.leave(x, block);
+                                e.leave(x[j], block);
                                 let scale = e.load(&scale.blocks()[number]);
                                 e.store(e.mul::<Fr>(e.load(block), scale), block);
                             }

@@ -29,6 +29,19 @@ const OFFSET: u64 = 41;
 const _: () = assert!(OFFSET > HALF_ERROR * DEPTH as u64);
 const _: () = assert!(OFFSET + 2 + HALF_ERROR * (DEPTH as u64) < super::super::LIMIT);
 
+/// Does something for each limb, whose number is a constant: such loops are always unrolled, so that limbs stay in registers.
+macro_rules! each_limb {
+    ($i:ident => $body:block) => {
+        each_limb!($i => $body, 0, 1, 2, 3, 4)
+    };
+    ($i:ident => $body:block, $($number:literal),*) => {
+        $({
+            const $i: usize = $number;
+            $body
+        })*
+    };
+}
+
 impl<F: Field> Of<F> {
     const OFFSET: [u64; LIMBS] = times(OFFSET, Self::LIMBS_OF_P);
     /// `-1 / p` modulo 2^260.
@@ -79,23 +92,69 @@ impl Ifma {
         }
         sum
     }
+    /// Has the limbs computed before anything that comes after another fence. It is no instruction.
+    #[inline(always)]
+    fn fence(self, x: &mut Limbs) {
+        #[inline]
+        #[target_feature(enable = "avx512f")]
+        fn fence(x: &mut Limbs) {
+            let [a, b, c, d, e] = x;
+            // SAFETY: it does nothing.
+            unsafe {
+                std::arch::asm!(
+                    "/* {0} {1} {2} {3} {4} */",
+                    inout(zmm_reg) *a, inout(zmm_reg) *b, inout(zmm_reg) *c, inout(zmm_reg) *d, inout(zmm_reg) *e,
+                    options(nomem, nostack, preserves_flags)
+                );
+            }
+        }
+        // SAFETY: a value of `Ifma` exists only where the processor has these instructions.
+        unsafe { fence(x) }
+    }
     /// `w y` modulo `p`, from `-5 p` to `5 p` modulo 2^260, not carried.
     #[inline(always)]
     fn prepared<F: Field>(self, y: Limbs, [w, quotient]: [Limbs; 2]) -> Limbs {
         let y = self.carried_up(y);
-        let mut q = [self.none(); LIMBS];
-        q[0] = self.set(HALF_ERROR);
-        for i in 0..LIMBS {
-            for j in LIMBS - 1 - i..LIMBS {
-                if i + j >= LIMBS {
-                    q[i + j - LIMBS] = self.low_product(q[i + j - LIMBS], y[i], quotient[j]);
+        let none = [self.none(); LIMBS];
+        let (mut low, mut high, mut q_low, mut q_high) = (none, none, none, none);
+        q_low[0] = self.set(HALF_ERROR);
+        each_limb!(I => {
+            each_limb!(J => {
+                const K: usize = (I + J) % LIMBS;
+                const NEXT: usize = (I + J + 1) % LIMBS;
+                if I + J < LIMBS {
+                    low[K] = self.low_product(low[K], y[I], w[J]);
+                } else {
+                    q_low[K] = self.low_product(q_low[K], y[I], quotient[J]);
                 }
-                q[i + j + 1 - LIMBS] = self.high_product(q[i + j + 1 - LIMBS], y[i], quotient[j]);
-            }
-        }
-        let q = self.carried_up(q);
-        let product = self.add_low([self.none(); LIMBS], y, w);
-        self.add_low(product, q, self.constant(Of::<F>::COMPLEMENT))
+                if I + J + 1 < LIMBS {
+                    high[NEXT] = self.high_product(high[NEXT], y[I], w[J]);
+                } else {
+                    q_high[NEXT] = self.high_product(q_high[NEXT], y[I], quotient[J]);
+                }
+            });
+            self.fence(&mut low);
+            self.fence(&mut high);
+            self.fence(&mut q_low);
+            self.fence(&mut q_high);
+        });
+        let q = self.carried_up(self.sum_of(q_low, q_high));
+        let c = self.same(&Of::<F>::COMPLEMENT);
+        each_limb!(I => {
+            each_limb!(J => {
+                const K: usize = (I + J) % LIMBS;
+                const NEXT: usize = (I + J + 1) % LIMBS;
+                if I + J < LIMBS {
+                    low[K] = self.low_product(low[K], q[I], c[J]);
+                }
+                if I + J + 1 < LIMBS {
+                    high[NEXT] = self.high_product(high[NEXT], q[I], c[J]);
+                }
+            });
+            self.fence(&mut low);
+            self.fence(&mut high);
+        });
+        self.sum_of(low, high)
     }
     /// The same elements from 0 to `2 p`, modulo 2^260 and not carried.
     #[inline(always)]
@@ -104,7 +163,7 @@ impl Ifma {
         let mut x = self.wrapped(x);
         let times = self.high_product(self.none(), x[LIMBS - 1], self.set(Of::<F>::RATIO));
         let times = self.right::<45>(times);
-        let complement = self.constant(Of::<F>::COMPLEMENT);
+        let complement = self.same(&Of::<F>::COMPLEMENT);
         for i in 0..LIMBS {
             x[i] = self.low_product(x[i], times, complement[i]);
             if i + 1 < LIMBS {
@@ -115,15 +174,32 @@ impl Ifma {
     }
     #[inline(always)]
     fn both(self, x: Limbs, y: Limbs) -> [Limbs; 2] {
-        [
-            std::array::from_fn(|i| self.add64(x[i], y[i])),
-            std::array::from_fn(|i| self.sub64(x[i], y[i])),
-        ]
+        let mut out = [x, x];
+        for i in 0..LIMBS {
+            out[0][i] = self.add64(x[i], y[i]);
+            out[1][i] = self.sub64(x[i], y[i]);
+        }
+        out
     }
     #[inline(always)]
     fn raised<F: Field>(self, x: Limbs) -> Limbs {
-        let offset = self.constant(Of::<F>::OFFSET);
-        std::array::from_fn(|i| self.add64(x[i], offset[i]))
+        self.sum_of(x, self.same(&Of::<F>::OFFSET))
+    }
+    #[inline(always)]
+    fn sum_of(self, mut x: Limbs, y: Limbs) -> Limbs {
+        for i in 0..LIMBS {
+            x[i] = self.add64(x[i], y[i]);
+        }
+        x
+    }
+    /// The same integer eight times.
+    #[inline(always)]
+    fn same(self, limbs: &[u64; LIMBS]) -> Limbs {
+        let mut out = [self.none(); LIMBS];
+        for i in 0..LIMBS {
+            out[i] = self.set(limbs[i]);
+        }
+        out
     }
 }
 
@@ -154,7 +230,7 @@ impl Butterfly for Ifma {
         // x * 2^(52 - k), and one step of Montgomery's reduction: a multiple of p that makes the lowest limb 0, which is then dropped. It is
         // below 84 p / 2^k + p, which is below 2 p from k = 7 on.
         let (x, by) = (self.carried_up(x), self.set(by));
-        let p = self.constant(Of::<F>::LIMBS_OF_P);
+        let p = self.same(&Of::<F>::LIMBS_OF_P);
         let mut t: [Register; LIMBS + 1] = [self.none(); LIMBS + 1];
         for i in 0..LIMBS {
             t[i] = self.low_product(t[i], x[i], by);
@@ -172,8 +248,8 @@ impl Butterfly for Ifma {
     fn factors<F: Field>(self, block: &Block<F>) -> [Limbs; 2] {
         // What is kept of w is r = 2^260 w modulo p. As 2^260 w = w' p + r, w' is -r / p modulo 2^260.
         let kept = self.canonical::<F>(self.load(block));
-        let w = self.mul::<F>(kept, self.constant([1, 0, 0, 0, 0]));
-        let inverse = self.constant(Of::<F>::FULL_INVERSE);
+        let w = self.mul::<F>(kept, self.same(&[1, 0, 0, 0, 0]));
+        let inverse = self.same(&Of::<F>::FULL_INVERSE);
         let quotient = self.add_low([self.none(); LIMBS], kept, inverse);
         [self.canonical::<F>(w), self.wrapped(quotient)]
     }
@@ -198,7 +274,7 @@ impl Butterfly for Ifma {
     }
     #[inline(always)]
     fn butterfly<F: Field>(self, x: Limbs, y: Limbs, w: &[[u64; LIMBS]; 2]) -> [Limbs; 2] {
-        let w = [self.constant(w[0]), self.constant(w[1])];
+        let w = [self.same(&w[0]), self.same(&w[1])];
         self.both(x, self.prepared::<F>(y, w))
     }
     #[inline(always)]
@@ -212,6 +288,17 @@ impl Butterfly for Ifma {
     }
     #[inline(always)]
     fn transpose_loose<F: Field>(self, x: [Limbs; LANES]) -> [Limbs; LANES] {
-        self.transpose::<F>(x)
+        let mut out = x;
+        for l in 0..LIMBS {
+            let mut square = [self.none(); LANES];
+            for i in 0..LANES {
+                square[i] = x[i][l];
+            }
+            let square = self.transposed(square);
+            for i in 0..LANES {
+                out[i][l] = square[i];
+            }
+        }
+        out
     }
 }
