@@ -9,6 +9,7 @@
 //! operation says what it takes and what it gives, as a multiple of `p`. A bound that is not given is [`LIMIT`]. `Portable` always has elements below
 //! `p`, so its results keep any bound, and tests on `Ifma` are what show that an algorithm keeps to the bounds.
 
+pub mod butterfly;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 mod portable;
@@ -20,6 +21,7 @@ pub use ifma::Ifma;
 pub use portable::Portable;
 
 use crate::field::Field;
+use butterfly::Butterfly;
 use std::marker::PhantomData;
 
 /// Elements of a block.
@@ -73,7 +75,7 @@ impl<F> Single<F> {
 ///
 /// All methods but [`Engine::run`] are compiled into their caller, and are fast only inside of `run`: nothing between may be a function that
 /// is not `inline(always)`.
-pub trait Engine: Copy + Send + Sync + 'static {
+pub trait Engine: Butterfly + Copy + Send + Sync + 'static {
     /// Eight elements in registers.
     type V<F: Field>: Copy + Send + Sync;
     /// Eight sums of products that are not reduced yet.

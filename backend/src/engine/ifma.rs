@@ -6,7 +6,13 @@
 //!
 //! `halo2curves` keeps `x * 2^256`. Times 16 that is ours, which is how elements are imported: by a shift.
 
+<<<<<<< HEAD
 use super::{Block, Engine, LANES, Single};
+=======
+mod butterfly;
+
+use super::{Block, Engine, LANES};
+>>>>>>> b-ntt
 use crate::field::Field;
 use std::arch::x86_64::*;
 
