@@ -1,7 +1,7 @@
 //! Columns: vectors of field elements in an engine's own form.
 
 use crate::{
-    engine::{Block, Engine, LANES},
+    engine::{Arithmetic, Block, LANES},
     field::Field,
 };
 
@@ -29,7 +29,7 @@ impl<F: Field> Column<F> {
     /// # Panics
     ///
     /// If their number is not a multiple of [`LANES`].
-    pub fn import<E: Engine>(engine: E, values: &[F]) -> Self {
+    pub fn import<E: Arithmetic>(engine: E, values: &[F]) -> Self {
         let mut column = Self::zeros(values.len());
         engine.run(
             #[inline(always)]
@@ -43,7 +43,7 @@ impl<F: Field> Column<F> {
     }
 
     /// Its elements.
-    pub fn export<E: Engine>(&self, engine: E) -> Vec<F> {
+    pub fn export<E: Arithmetic>(&self, engine: E) -> Vec<F> {
         let mut values = vec![F::ZERO; self.len()];
         engine.run(
             #[inline(always)]

@@ -1,11 +1,11 @@
 //! Arithmetic on eight field elements at a time.
 //!
-//! An [`Engine`] says how: [`Portable`] with the arithmetic of `halo2curves`, one after the other, on any processor; `Ifma` with
+//! An [`Engine`] says how, by the operations of [`Arithmetic`], [`Butterfly`] and [`Gather`]: [`Portable`] with the arithmetic of `halo2curves`, one after the other, on any processor; `Ifma` with
 //! AVX-512 IFMA, eight at once. Algorithms are written once over the trait. [`with_engine`] chooses at run time.
 //!
 //! # Ranges
 //!
-//! [`Engine::V`] holds eight integers that stand for elements. They need not be below the modulus `p`, but there is an upper bound to keep: each
+//! [`Arithmetic::V`] holds eight integers that stand for elements. They need not be below the modulus `p`, but there is an upper bound to keep: each
 //! operation says what it takes and what it gives, as a multiple of `p`. A bound that is not given is [`LIMIT`]. `Portable` always has elements below
 //! `p`, so its results keep any bound, and tests on `Ifma` are what show that an algorithm keeps to the bounds.
 
@@ -51,7 +51,7 @@ impl<F> Block<F> {
     }
 }
 
-/// One element as an engine keeps it in memory where it is not part of a [`Block`], below `2 p`: for access by index, see [`Engine::gather`].
+/// One element as an engine keeps it in memory where it is not part of a [`Block`], below `2 p`: for access by index, see [`Gather::gather`].
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
 pub struct Single<F> {
@@ -73,9 +73,9 @@ impl<F> Single<F> {
 
 /// How eight elements are computed with.
 ///
-/// All methods but [`Engine::run`] are compiled into their caller, and are fast only inside of `run`: nothing between may be a function that
+/// All methods but [`Arithmetic::run`] are compiled into their caller, and are fast only inside of `run`: nothing between may be a function that
 /// is not `inline(always)`.
-pub trait Engine: Butterfly + Copy + Send + Sync + 'static {
+pub trait Arithmetic: Copy + Send + Sync + 'static {
     /// Eight elements in registers.
     type V<F: Field>: Copy + Send + Sync;
     /// Eight sums of products that are not reduced yet.
@@ -99,13 +99,8 @@ pub trait Engine: Butterfly + Copy + Send + Sync + 'static {
     fn load<F: Field>(self, block: &Block<F>) -> Self::V<F>;
     /// The eight elements from the one with the number `lane` on of two blocks that follow each other; below `2 p`.
     fn load_across<F: Field>(self, blocks: [&Block<F>; 2], lane: usize) -> Self::V<F>;
-    /// To memory; takes elements below `2 p`, see [`Engine::reduce`].
+    /// To memory; takes elements below `2 p`, see [`Arithmetic::reduce`].
     fn store<F: Field>(self, x: Self::V<F>, block: &mut Block<F>);
-    /// From eight places in memory; below `2 p`.
-    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Self::V<F>;
-    /// To eight places in memory; takes elements below `2 p`.
-    fn scatter<F: Field>(self, x: Self::V<F>, to: [&mut Single<F>; LANES]);
-
     /// The sum, whose bound is the sum of the bounds.
     fn add<F: Field>(self, a: Self::V<F>, b: Self::V<F>) -> Self::V<F>;
     /// `a - b + K p`: `b` is at most `K p`, and `K` at most 32; the bound is that of `a` plus `K`.
@@ -136,6 +131,19 @@ pub trait Engine: Butterfly + Copy + Send + Sync + 'static {
     /// From the words of elements, see [`Field::words`]; below `2 p`.
     fn import_words<F: Field>(self, words: &[[u64; 4]; LANES]) -> Self::V<F>;
 }
+
+/// How single elements come from memory and go there, eight at a time, wherever each of them is.
+pub trait Gather: Arithmetic {
+    /// From eight places in memory; below `2 p`.
+    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Self::V<F>;
+    /// To eight places in memory; takes elements below `2 p`.
+    fn scatter<F: Field>(self, x: Self::V<F>, to: [&mut Single<F>; LANES]);
+}
+
+/// All that algorithms are written over.
+pub trait Engine: Arithmetic + Butterfly + Gather {}
+
+impl<E: Arithmetic + Butterfly + Gather> Engine for E {}
 
 /// Something that is done with any engine.
 pub trait WithEngine {

@@ -3,7 +3,8 @@
 
 use crate::{
     column::Column,
-    engine::{Block, Engine, LANES},
+    engine::{Block, Engine},
+    ntt,
 };
 use ff::Field;
 use halo2_proofs::halo2curves::bn256::Fr;
@@ -21,7 +22,7 @@ pub(crate) fn evaluate<E: Engine>(engine: E, polynomials: &[&Column<Fr>], point:
     let Some(first) = polynomials.first() else {
         return vec![];
     };
-    let powers = powers(engine, point, first.len());
+    let powers = ntt::powers(engine, Fr::ONE, point, first.len());
     let tasks: Vec<(usize, usize)> = (0..polynomials.len())
         .flat_map(|p| (0..powers.blocks().len().div_ceil(CHUNK)).map(move |c| (p, c)))
         .collect();
@@ -59,35 +60,6 @@ fn inner_product<E: Engine>(engine: E, a: &[Block<Fr>], b: &[Block<Fr>]) -> Fr {
         },
     );
     lanes.iter().sum()
-}
-
-/// `1, x, x^2, ...`
-fn powers<E: Engine>(engine: E, x: Fr, n: usize) -> Column<Fr> {
-    let mut column = Column::zeros(n);
-    let step = x.pow_vartime([LANES as u64]);
-    column
-        .blocks_mut()
-        .par_chunks_mut(CHUNK)
-        .enumerate()
-        .for_each(|(i, blocks)| {
-            let mut power = x.pow_vartime([(i * CHUNK * LANES) as u64]);
-            let first: [Fr; LANES] = std::array::from_fn(|_| {
-                let this = power;
-                power *= x;
-                this
-            });
-            engine.run(
-                #[inline(always)]
-                || {
-                    let (mut vector, step) = (engine.import(&first), engine.splat(step));
-                    for block in blocks {
-                        engine.store(vector, block);
-                        vector = engine.mul::<Fr>(vector, step);
-                    }
-                },
-            );
-        });
-    column
 }
 
 /// The sum of the polynomials, each times its factor.

@@ -1,7 +1,7 @@
 //! Butterflies: what number-theoretic transforms are made of.
 //!
 //! A butterfly takes `x` and `y` to `x + w y` and `x - w y`. The factor `w` is known long before, so that the product can be cheaper than
-//! [`Engine::mul`](super::Engine::mul), and only `y` is ever multiplied, so that `x` need not be brought into a range each time.
+//! [`Arithmetic::mul`](super::Arithmetic::mul), and only `y` is ever multiplied, so that `x` need not be brought into a range each time.
 //!
 //! # Ages
 //!
@@ -20,8 +20,8 @@ use std::array::from_fn;
 /// The greatest age.
 pub const DEPTH: u32 = 8;
 
-/// How eight elements at a time go through a transform. Like those of [`Engine`](super::Engine), the methods are fast only inside of
-/// [`Engine::run`](super::Engine::run).
+/// How eight elements at a time go through a transform. Like those of [`Arithmetic`](super::Arithmetic), the methods are fast only inside of
+/// [`Arithmetic::run`](super::Arithmetic::run).
 pub trait Butterfly: Copy + Send + Sync + 'static {
     /// Eight elements between butterflies.
     type Loose<F: Field>: Copy + Send + Sync;
@@ -41,12 +41,7 @@ pub trait Butterfly: Copy + Send + Sync + 'static {
     /// To memory.
     fn leave<F: Field>(self, x: Self::Loose<F>, block: &mut Block<F>);
     /// To memory, divided.
-    fn leave_divided<F: Field>(
-        self,
-        x: Self::Loose<F>,
-        by: Self::Divisor<F>,
-        block: &mut Block<F>,
-    );
+    fn leave_divided<F: Field>(self, x: Self::Loose<F>, by: Self::Divisor<F>, block: &mut Block<F>);
 
     /// The factors that the elements of a block are.
     fn factors<F: Field>(self, block: &Block<F>) -> Self::Factors<F>;
@@ -74,11 +69,7 @@ pub trait Butterfly: Copy + Send + Sync + 'static {
         w: &Self::Factors<F>,
     ) -> [Self::Loose<F>; 2];
     /// `x + y` and `x - y`.
-    fn butterfly_one<F: Field>(
-        self,
-        x: Self::Loose<F>,
-        y: Self::Loose<F>,
-    ) -> [Self::Loose<F>; 2];
+    fn butterfly_one<F: Field>(self, x: Self::Loose<F>, y: Self::Loose<F>) -> [Self::Loose<F>; 2];
     /// Element `i` of result `j` is element `j` of vector `i`. The age of all is that of the oldest.
     fn transpose_loose<F: Field>(self, x: [Self::Loose<F>; LANES]) -> [Self::Loose<F>; LANES];
 }
@@ -106,7 +97,7 @@ impl Butterfly for Portable {
     }
     #[inline(always)]
     fn enter<F: Field>(self, block: &Block<F>) -> [F; LANES] {
-        super::Engine::load(self, block)
+        super::Arithmetic::load(self, block)
     }
     #[inline(always)]
     fn refresh<F: Field>(self, x: [F; LANES]) -> [F; LANES] {
@@ -114,15 +105,15 @@ impl Butterfly for Portable {
     }
     #[inline(always)]
     fn leave<F: Field>(self, x: [F; LANES], block: &mut Block<F>) {
-        super::Engine::store(self, x, block);
+        super::Arithmetic::store(self, x, block);
     }
     #[inline(always)]
     fn leave_divided<F: Field>(self, x: [F; LANES], by: F, block: &mut Block<F>) {
-        super::Engine::store(self, x.map(|x| x * by), block);
+        super::Arithmetic::store(self, x.map(|x| x * by), block);
     }
     #[inline(always)]
     fn factors<F: Field>(self, block: &Block<F>) -> [F; LANES] {
-        super::Engine::load(self, block)
+        super::Arithmetic::load(self, block)
     }
     #[inline(always)]
     fn each_factor<F: Field>(self, factors: &[F; LANES]) -> [F; LANES] {
@@ -152,6 +143,6 @@ impl Butterfly for Portable {
     }
     #[inline(always)]
     fn transpose_loose<F: Field>(self, x: [[F; LANES]; LANES]) -> [[F; LANES]; LANES] {
-        super::Engine::transpose(self, x)
+        super::Arithmetic::transpose(self, x)
     }
 }

@@ -1,6 +1,6 @@
 //! Eight elements one after the other, by the arithmetic of `halo2curves`.
 
-use super::{Block, Engine, LANES, Single};
+use super::{Arithmetic, Block, Gather, LANES, Single};
 use crate::field::Field;
 
 /// The engine for any processor.
@@ -18,7 +18,7 @@ fn element<F: Field>(block: &Block<F>, lane: usize) -> F {
     F::from_words([w[0], w[1], w[2], w[3]])
 }
 
-impl Engine for Portable {
+impl Arithmetic for Portable {
     type V<F: Field> = [F; LANES];
     type Sum<F: Field> = [F; LANES];
 
@@ -56,16 +56,6 @@ impl Engine for Portable {
     fn store<F: Field>(self, x: [F; LANES], block: &mut Block<F>) {
         for (words, x) in block.words.chunks_exact_mut(4).zip(x) {
             words.copy_from_slice(&x.words());
-        }
-    }
-    #[inline(always)]
-    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> [F; LANES] {
-        each(|i| F::from_words(from[i].words))
-    }
-    #[inline(always)]
-    fn scatter<F: Field>(self, x: [F; LANES], to: [&mut Single<F>; LANES]) {
-        for (to, x) in to.into_iter().zip(x) {
-            to.words = x.words();
         }
     }
     #[inline(always)]
@@ -123,5 +113,18 @@ impl Engine for Portable {
     #[inline(always)]
     fn import_words<F: Field>(self, words: &[[u64; 4]; LANES]) -> [F; LANES] {
         words.map(F::from_words)
+    }
+}
+
+impl Gather for Portable {
+    #[inline(always)]
+    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> [F; LANES] {
+        each(|i| F::from_words(from[i].words))
+    }
+    #[inline(always)]
+    fn scatter<F: Field>(self, x: [F; LANES], to: [&mut Single<F>; LANES]) {
+        for (to, x) in to.into_iter().zip(x) {
+            to.words = x.words();
+        }
     }
 }

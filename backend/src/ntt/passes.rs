@@ -215,7 +215,11 @@ impl<E: Engine> Plan<E> {
                 levels(e, work, factors, [1, last], self.plain);
                 let aged = last % DEPTH == 0;
                 for (u, pair) in work.as_chunks::<2>().0.iter().enumerate() {
-                    let x = if aged { e.refresh::<Fr>(pair[0]) } else { pair[0] };
+                    let x = if aged {
+                        e.refresh::<Fr>(pair[0])
+                    } else {
+                        pair[0]
+                    };
                     let [sum, difference] = if self.plain && u == 0 {
                         e.butterfly_one::<Fr>(x, pair[1])
                     } else {

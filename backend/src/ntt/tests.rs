@@ -28,7 +28,12 @@ struct Check {
 impl WithEngine for Check {
     type Output = Vec<Vec<Fr>>;
     fn with<E: Engine>(self, e: E) -> Vec<Vec<Fr>> {
-        let Self { k, count, shift, edges } = self;
+        let Self {
+            k,
+            count,
+            shift,
+            edges,
+        } = self;
         let n = 1 << k;
         let mut rng = StdRng::seed_from_u64(u64::from(k));
         let columns: Vec<Vec<Fr>> = (0..count)
@@ -70,7 +75,15 @@ impl WithEngine for Check {
 
 fn check(k: u32, count: usize, shift: Fr, edges: bool) {
     let [fast, plain] = [false, true].map(|portable| {
-        with_engine(portable, Check { k, count, shift, edges })
+        with_engine(
+            portable,
+            Check {
+                k,
+                count,
+                shift,
+                edges,
+            },
+        )
     });
     assert!(fast == plain);
 }

@@ -5,11 +5,13 @@ use crate::{
     column::Column,
     engine::Engine,
     error::Error,
-    kernels::{Bases, Coset, Inputs, Ntt, Program, Scalars},
     lookup::{Permuted, Rows},
+    msm::Bases,
+    ntt::{self, Coset, Ntt},
     opening::{Opening, Query, evaluate},
     permutation::{self, Values},
     progress::{Observer, Stage, tell},
+    quotient::{Inputs, Program, Scalars, Source},
     witness::Phases,
 };
 use ff::{Field, WithSmallOrderMulGroup};
@@ -49,7 +51,7 @@ pub(super) trait Prepared: Send + Sync {
 }
 
 /// One of the cosets on which the quotient is computed.
-struct Part<E> {
+struct Part<E: Engine> {
     coset: Coset<E>,
     shift: Fr,
     /// `1 / (X^n - 1)`, which is the same for all of its points.
@@ -59,12 +61,12 @@ struct Part<E> {
 }
 
 /// What is computed once for a key.
-pub(super) struct Core<K, E> {
+pub(super) struct Core<K, E: Engine> {
     engine: E,
     key: K,
     k: u32,
-    powers: Bases,
-    lagrange: Bases,
+    powers: Bases<E>,
+    lagrange: Bases<E>,
     ntt: Ntt<E>,
     parts: Vec<Part<E>>,
     program: Program,
@@ -171,8 +173,8 @@ impl<K: Key, E: Engine> Core<K, E> {
         Ok(Self {
             engine,
             k,
-            powers: Bases::new(parameters.get_g()),
-            lagrange: Bases::new(&lagrange(parameters)?),
+            powers: Bases::new(engine, parameters.get_g()),
+            lagrange: Bases::new(engine, &lagrange(parameters)?),
             ntt,
             parts,
             program: Program::compile(constraints),
@@ -203,8 +205,8 @@ impl<K: Key, E: Engine> Core<K, E> {
     }
 
     /// Commits to columns by their values, and gives the points in order.
-    fn commit(&self, bases: &Bases, columns: &[&[Fr]]) -> Vec<G1Affine> {
-        let points = bases.multiply(self.engine, columns);
+    fn commit(&self, bases: &Bases<E>, columns: &[&[Fr]]) -> Vec<G1Affine> {
+        let points = bases.multiply(columns);
         let mut affine = vec![G1Affine::identity(); points.len()];
         G1::batch_normalize(&points, &mut affine);
         affine
@@ -213,7 +215,7 @@ impl<K: Key, E: Engine> Core<K, E> {
     /// The same, and says them.
     fn say(
         &self,
-        bases: &Bases,
+        bases: &Bases<E>,
         columns: &[&[Fr]],
         channel: &mut dyn Channel,
     ) -> Result<(), Error> {
@@ -266,6 +268,8 @@ impl<K: Key, E: Engine> Core<K, E> {
         observer: &dyn Observer,
     ) -> Result<Vec<Column<Fr>>, Error> {
         let steps = self.parts.len() + 1;
+        let mut cells = self.program.cells().iter();
+        let needs_identity = cells.any(|c| c.source == Source::Identity);
         let mut modulo = vec![];
         for (i, part) in self.parts.iter().enumerate() {
             tell(observer, Stage::Quotient, i, steps)?;
@@ -277,7 +281,10 @@ impl<K: Key, E: Engine> Core<K, E> {
             let [first, last, active] = &single[..] else {
                 unreachable!("as many columns as were given");
             };
+            let identity = needs_identity
+                .then(|| ntt::powers(self.engine, part.shift, ntt::omega(self.k), self.n()));
             let inputs = Inputs {
+                rows: self.n(),
                 fixed: &on(&self.fixed),
                 advice: &on(&polynomials.advice),
                 instance: &on(&polynomials.instance),
@@ -286,10 +293,10 @@ impl<K: Key, E: Engine> Core<K, E> {
                 lookup_products: &on(&polynomials.lookup_products),
                 lookup_inputs: &on(&polynomials.lookup_inputs),
                 lookup_tables: &on(&polynomials.lookup_tables),
-                first,
-                last,
-                active,
-                shift: part.shift,
+                first: Some(first),
+                last: Some(last),
+                active: Some(active),
+                identity: identity.as_ref(),
             };
             let numerator = self.program.run(self.engine, &inputs, scalars, part.scale);
             let mut quotient = [numerator];
@@ -320,7 +327,7 @@ struct Polynomials {
 }
 
 /// Commits to the advice columns phase by phase.
-struct Committing<'b, K, E> {
+struct Committing<'b, K, E: Engine> {
     core: &'b Core<K, E>,
     rng: &'b mut dyn RngCore,
     channel: &'b mut dyn Channel,

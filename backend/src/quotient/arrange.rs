@@ -241,9 +241,7 @@ impl Arranger {
                 scalars
                     .iter()
                     .for_each(|s| classes.remove(*s, factors.len()));
-                let sum = scalars
-                    .iter()
-                    .fold(Scalar::ZERO, |a, b| table.add(a, *b));
+                let sum = scalars.iter().fold(Scalar::ZERO, |a, b| table.add(a, *b));
                 scalars = vec![sum];
                 if sum != Scalar::ZERO {
                     classes.add(sum, factors.len());

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     column::Column,
-    engine::{Block, Engine, LANES},
+    engine::{Arithmetic, Block, LANES},
 };
 use halo2_proofs::halo2curves::bn256::Fr;
 use rayon::prelude::*;
@@ -18,7 +18,7 @@ const ABREAST: usize = 2;
 /// Groups that are one thread's task.
 const TASK: usize = 16;
 
-type Group<E> = [<E as Engine>::V<Fr>; GROUP];
+type Group<E> = [<E as Arithmetic>::V<Fr>; GROUP];
 
 /// A column at a rotation.
 struct Query<'a> {
@@ -36,7 +36,7 @@ impl Program {
     ///
     /// If the number of rows is not a power of two or less than 8, if a column of [`Program::cells`] is missing or has another number of
     /// rows, or if a challenge is missing.
-    pub fn run<E: Engine>(
+    pub fn run<E: Arithmetic>(
         &self,
         engine: E,
         inputs: &Inputs<'_>,
@@ -105,7 +105,7 @@ impl Program {
 
 /// Runs the program on a group of blocks, from block `start` on.
 #[inline(always)]
-fn interpret<E: Engine>(
+fn interpret<E: Arithmetic>(
     e: E,
     code: &Code,
     queries: &[Query<'_>],

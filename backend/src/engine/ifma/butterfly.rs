@@ -16,7 +16,7 @@
 use super::{BITS, Ifma, LIMBS, Limbs, MASK, Of, Register, times};
 use crate::{
     engine::{
-        Block, Engine, LANES,
+        Arithmetic, Block, LANES,
         butterfly::{Butterfly, DEPTH, assert_divisor},
     },
     field::Field,
@@ -103,7 +103,11 @@ impl Ifma {
             unsafe {
                 std::arch::asm!(
                     "/* {0} {1} {2} {3} {4} */",
-                    inout(zmm_reg) *a, inout(zmm_reg) *b, inout(zmm_reg) *c, inout(zmm_reg) *d, inout(zmm_reg) *e,
+                    inout(zmm_reg) * a,
+                    inout(zmm_reg) * b,
+                    inout(zmm_reg) * c,
+                    inout(zmm_reg) * d,
+                    inout(zmm_reg) * e,
                     options(nomem, nostack, preserves_flags)
                 );
             }

@@ -3,7 +3,7 @@
 use super::super::{Inputs, Scalars};
 use crate::{
     column::Column,
-    engine::{Engine, WithEngine, with_engine},
+    engine::{Arithmetic, Engine, WithEngine, with_engine},
     quotient::Program,
 };
 use ff::{Field, PrimeField};
@@ -165,6 +165,12 @@ pub(super) struct Run<'a> {
 impl WithEngine for Run<'_> {
     type Output = Vec<Fr>;
     fn with<E: Engine>(self, e: E) -> Vec<Fr> {
+        self.on(e)
+    }
+}
+
+impl Run<'_> {
+    fn on<A: Arithmetic>(self, e: A) -> Vec<Fr> {
         let Self { program, data } = self;
         let columns = |of: &[Vec<Fr>]| -> Vec<Column<Fr>> {
             of.iter().map(|c| Column::import(e, c)).collect()
@@ -206,5 +212,5 @@ pub(super) fn check(cs: &ConstraintSystem<Fr>, k: u32, seed: u64) {
         let values = with_engine(portable, Run { program, data });
         assert_eq!(values, expected, "portable: {portable}");
     }
-    Run { program, data }.with(super::watch::Watch);
+    Run { program, data }.on(super::watch::Watch);
 }

@@ -161,12 +161,16 @@ impl Shape {
 pub(super) fn shape() -> impl Strategy<Value = Shape> {
     let gates = prop::collection::vec(prop::collection::vec(tree(), 1..4), 0..4);
     let pairs = prop::collection::vec((tree(), tree()), 1..4);
-    (gates, 0..=9usize, prop::collection::vec(pairs, 0..=3), 3..=6usize).prop_map(
-        |(gates, permuted, lookups, degree)| Shape {
+    (
+        gates,
+        0..=9usize,
+        prop::collection::vec(pairs, 0..=3),
+        3..=6usize,
+    )
+        .prop_map(|(gates, permuted, lookups, degree)| Shape {
             gates,
             permuted,
             lookups,
             degree,
-        },
-    )
+        })
 }

@@ -1,7 +1,7 @@
 //! An engine that computes bounds: what elements are at most, as multiples of the modulus. It stops where an operation does not take them.
 
 use crate::{
-    engine::{Block, Engine, LANES, LIMIT},
+    engine::{Arithmetic, Block, LANES, LIMIT},
     field::Field,
 };
 
@@ -13,7 +13,7 @@ fn kept(bound: u64) -> u64 {
     bound
 }
 
-impl Engine for Watch {
+impl Arithmetic for Watch {
     /// The bound of all eight.
     type V<F: Field> = u64;
     /// Products, and the sum of the products of their bounds.
