@@ -26,7 +26,7 @@ use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 use scalar::{Challenge, Scalar, Table};
 
 /// Registers that a program has, if it can do with so many: the more, the fewer cells are loaded again; but they should stay in the cache.
-const REGISTERS: usize = 192;
+const REGISTERS: usize = 256;
 
 /// Where a value of a row comes from: a polynomial's value at the row's point `X` of the coset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,7 +142,7 @@ pub struct Program {
 /// What a program does on one row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Constraints that are folded.
+    /// Instructions.
     pub instructions: usize,
     /// Columns' values that are loaded, some of them several times.
     pub loads: usize,

@@ -28,10 +28,7 @@ fn term(unit: bool, factors: usize) -> i64 {
 
 /// Whether it is cheaper to multiply all terms of a sum, given by their scalars and how many factors they have, by a scalar than a value that
 /// the sum is a factor of.
-pub(super) fn of_scaling(
-    terms: impl Iterator<Item = (Scalar, usize)>,
-    by: Scalar,
-) -> bool {
+pub(super) fn of_scaling(terms: impl Iterator<Item = (Scalar, usize)>, by: Scalar) -> bool {
     if by.is_unit() {
         // Products to be subtracted cost a negation.
         let products = terms.filter(|(s, factors)| s.is_unit() && *factors > 1);
@@ -68,7 +65,11 @@ impl Class {
     }
     /// As one sum that is multiplied by the scalar.
     fn packed(self) -> i64 {
-        let reduction = if self.products > 0 { REDUCTION } else { -ADDITION };
+        let reduction = if self.products > 0 {
+            REDUCTION
+        } else {
+            -ADDITION
+        };
         self.apart(true) + reduction + TERM
     }
     fn cost(self, unit: bool) -> i64 {
@@ -107,10 +108,7 @@ impl Classes {
 
     /// What is saved if these terms, given by their scalars and how many factors they have, are put together by one of the factors; and the
     /// scalar that they have in common, if any.
-    pub(super) fn gain(
-        &self,
-        terms: impl Iterator<Item = (Scalar, usize)>,
-    ) -> (i64, Option<u32>) {
+    pub(super) fn gain(&self, terms: impl Iterator<Item = (Scalar, usize)>) -> (i64, Option<u32>) {
         let (mut taken, mut inner) = (Self::default(), Self::default());
         let (mut gain, mut constants) = (0, false);
         for (s, factors) in terms {

@@ -20,12 +20,7 @@ pub(super) struct Allocator<F> {
 }
 
 impl<F: Fn(Name) -> Option<Cell>> Allocator<F> {
-    pub(super) fn allocate(
-        steps: &[(Name, Step)],
-        result: Name,
-        cell: F,
-        budget: usize,
-    ) -> Code {
+    pub(super) fn allocate(steps: &[(Name, Step)], result: Name, cell: F, budget: usize) -> Code {
         let mut uses: HashMap<Name, Vec<usize>> = HashMap::new();
         uses.entry(result).or_default().push(steps.len());
         for (i, (_, step)) in steps.iter().enumerate().rev() {
@@ -118,12 +113,7 @@ impl<F: Fn(Name) -> Option<Cell>> Allocator<F> {
         number
     }
 
-    fn instruction(
-        &mut self,
-        step: &Step,
-        to: u32,
-        places: &HashMap<Name, u32>,
-    ) -> Instruction {
+    fn instruction(&mut self, step: &Step, to: u32, places: &HashMap<Name, u32>) -> Instruction {
         let part = match step {
             Step::Mul(a, b) if a == b => {
                 let a = places[a];
