@@ -174,6 +174,11 @@ impl Program {
     /// If an expression has a selector: those of a key have fixed columns instead.
     #[must_use]
     pub fn compile(cs: &ConstraintSystem<Fr>) -> Self {
+        Self::with_registers(cs, REGISTERS)
+    }
+
+    /// The program, with no more registers than that if they suffice.
+    fn with_registers(cs: &ConstraintSystem<Fr>, registers: usize) -> Self {
         let mut g = Graph::new();
         let all = constraints::constraints(&mut g, cs);
         // Σ y^(m-1-i) e_i
@@ -186,7 +191,7 @@ impl Program {
             power = g.scalars.mul(power, y);
         }
         let (values, result, g) = Arranger::arrange(g, &sum, constant);
-        let code = emit::emit(&values, result, REGISTERS);
+        let code = emit::emit(&values, result, registers);
         Self {
             code,
             scalars: g.scalars,

@@ -1,6 +1,6 @@
 //! The constraints as the protocol's formulas say, row by row.
 
-use super::super::{Inputs, Scalars};
+use super::super::{Inputs, REGISTERS, Scalars};
 use crate::{
     column::Column,
     engine::{Engine, WithEngine, with_engine},
@@ -197,14 +197,16 @@ impl WithEngine for Run<'_> {
     }
 }
 
-/// Both engines against the formulas, and no bound exceeded.
+/// Both engines against the formulas, and no bound exceeded; with many registers, and with so few that cells are loaded several times.
 pub(super) fn check(cs: &ConstraintSystem<Fr>, k: u32, seed: u64) {
-    let program = &Program::compile(cs);
     let data = &Data::random(cs, k, seed);
     let expected = data.expected(cs);
-    for portable in [false, true] {
-        let values = with_engine(portable, Run { program, data });
-        assert_eq!(values, expected, "portable: {portable}");
+    for registers in [REGISTERS, 3] {
+        let program = &Program::with_registers(cs, registers);
+        for portable in [false, true] {
+            let values = with_engine(portable, Run { program, data });
+            assert_eq!(values, expected, "portable: {portable}");
+        }
+        Run { program, data }.with(super::watch::Watch);
     }
-    Run { program, data }.with(super::watch::Watch);
 }
