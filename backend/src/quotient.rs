@@ -26,7 +26,7 @@ use halo2_proofs::{halo2curves::bn256::Fr, plonk::ConstraintSystem};
 use scalar::{Challenge, Scalar, Table};
 
 /// Registers that a program has, if it can do with so many: the more, the fewer cells are loaded again; but they should stay in the cache.
-const REGISTERS: usize = 192;
+const REGISTERS: usize = 256;
 
 /// Where a value of a row comes from: a polynomial's value at the row's point `X` of the coset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,7 +142,7 @@ pub struct Program {
 /// What a program does on one row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Constraints that are folded.
+    /// Instructions.
     pub instructions: usize,
     /// Columns' values that are loaded, some of them several times.
     pub loads: usize,
@@ -174,6 +174,11 @@ impl Program {
     /// If an expression has a selector: those of a key have fixed columns instead.
     #[must_use]
     pub fn compile(cs: &ConstraintSystem<Fr>) -> Self {
+        Self::with_registers(cs, REGISTERS)
+    }
+
+    /// The program, with no more registers than that if they suffice.
+    fn with_registers(cs: &ConstraintSystem<Fr>, registers: usize) -> Self {
         let mut g = Graph::new();
         let all = constraints::constraints(&mut g, cs);
         // Σ y^(m-1-i) e_i
@@ -186,7 +191,7 @@ impl Program {
             power = g.scalars.mul(power, y);
         }
         let (values, result, g) = Arranger::arrange(g, &sum, constant);
-        let code = emit::emit(&values, result, REGISTERS);
+        let code = emit::emit(&values, result, registers);
         Self {
             code,
             scalars: g.scalars,

@@ -115,6 +115,14 @@ impl Arranger {
         id
     }
 
+    /// What a value is, if it is the same on all rows.
+    fn as_constant(&self, value: ValueId) -> Option<Scalar> {
+        match &self.values[value as usize] {
+            Value::Sum(sum) if *sum == Sum::of(sum.constant) => Some(sum.constant),
+            _ => None,
+        }
+    }
+
     fn value(&mut self, factor: Factor) -> ValueId {
         let node = match factor {
             Factor::Value(v) => return v,

@@ -237,8 +237,8 @@ impl Scheduler<'_> {
                         sum = Some(0);
                     }
                     let (op, multiple) = match bound {
-                        ..=2 => (Linear::Sub2, 2),
-                        ..=4 => (Linear::Sub4, 4),
+                        0..=2 => (Linear::Sub2, 2),
+                        3..=4 => (Linear::Sub4, 4),
                         _ => (Linear::Sub8, 8),
                     };
                     assert!(bound <= multiple);

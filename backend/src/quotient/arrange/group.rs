@@ -1,7 +1,7 @@
 //! Terms that have something in common.
 
 use super::{Arranger, Classes, Factor, Scalar, Term};
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 impl Arranger {
     /// Puts terms with a common factor together, as long as that saves something.
@@ -15,46 +15,60 @@ impl Arranger {
                     places.entry(same[0]).or_default().push(i);
                 }
             }
-            let gains = places.into_iter().filter_map(|(factor, places)| {
-                if places.len() < 2 {
-                    return None;
-                }
+            places.retain(|_, places| places.len() > 1);
+            let gains = places.into_iter().map(|(factor, places)| {
                 let of = places.iter().map(|i| &terms[*i]);
                 let (gain, common) = classes.gain(of.map(|t| (t.scalar, t.factors.len())));
-                (gain > 0).then_some((gain, factor, places, common))
+                (gain, factor, places, common)
             });
-            let Some((_, factor, places, common)) = gains.max_by_key(|(gain, ..)| *gain) else {
+            let mut gains: Vec<_> = gains.filter(|(gain, ..)| *gain > 0).collect();
+            gains.sort_by_key(|(gain, ..)| Reverse(*gain));
+            let Some((best, ..)) = gains.first() else {
                 return;
             };
-            self.join(terms, factor, &places, common);
+            // The best one, and others about as good that have no term in common: one at a time would take the square of the time.
+            let least = best / 2;
+            gains.retain(|(gain, ..)| *gain > least);
+            let mut open: Vec<_> = terms.drain(..).map(Some).collect();
+            for (_, factor, places, common) in gains {
+                if places.iter().all(|i| open[*i].is_some()) {
+                    let joined = places.iter().filter_map(|i| open[*i].take()).collect();
+                    terms.extend(self.joined(joined, factor, common));
+                }
+            }
+            terms.extend(open.into_iter().flatten());
         }
     }
 
-    /// Replaces the terms at these places by one, `factor` times the sum of what is left of them.
-    fn join(
+    /// Terms with a common factor, and perhaps the common scalar with this number up to the sign, as one: the factor times the sum of what is
+    /// left of them.
+    fn joined(
         &mut self,
-        terms: &mut Vec<Term>,
+        mut terms: Vec<Term>,
         factor: Factor,
-        places: &[usize],
         common: Option<u32>,
-    ) {
-        let mut inner = vec![];
-        for i in places.iter().rev() {
-            let mut term = terms.remove(*i);
+    ) -> Option<Term> {
+        for term in &mut terms {
             let at = term.factors.iter().position(|f| *f == factor);
-            term.factors.remove(at.expect("that is where it was found"));
+            term.factors.remove(at.expect("it is common"));
             if common.is_some() {
                 term.scalar = term.scalar.sign();
             }
-            inner.push(term);
         }
-        inner.reverse();
-        let sum = self.sum(inner, Scalar::ZERO);
-        let mut factors = vec![factor, Factor::Value(sum)];
-        factors.sort();
-        let (id, negative) = (common.unwrap_or(Scalar::ONE.id), false);
-        let scalar = Scalar { id, negative };
-        terms.push(Term { scalar, factors });
+        let sum = self.sum(terms, Scalar::ZERO);
+        let mut scalar = Scalar {
+            id: common.unwrap_or(Scalar::ONE.id),
+            negative: false,
+        };
+        let mut factors = vec![factor];
+        if let Some(constant) = self.as_constant(sum) {
+            // They were terms of the factor alone.
+            scalar = self.graph.scalars.mul(scalar, constant);
+        } else {
+            factors.push(Factor::Value(sum));
+            factors.sort();
+        }
+        (scalar != Scalar::ZERO).then_some(Term { scalar, factors })
     }
 
     /// Sums terms with a common scalar before they are multiplied by it, where that is cheaper.

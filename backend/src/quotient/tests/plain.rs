@@ -1,6 +1,6 @@
 //! The constraints as the protocol's formulas say, row by row.
 
-use super::super::{Inputs, Scalars};
+use super::super::{Inputs, REGISTERS, Scalars};
 use crate::{
     column::Column,
     engine::{Arithmetic, Engine, WithEngine, with_engine},
@@ -16,20 +16,20 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 /// Columns of a coset as elements, and what is drawn.
 #[derive(Clone, Debug)]
 pub(super) struct Data {
-    rows: usize,
-    fixed: Vec<Vec<Fr>>,
-    advice: Vec<Vec<Fr>>,
-    instance: Vec<Vec<Fr>>,
-    sigma: Vec<Vec<Fr>>,
-    permutation_products: Vec<Vec<Fr>>,
-    lookup_products: Vec<Vec<Fr>>,
-    lookup_inputs: Vec<Vec<Fr>>,
-    lookup_tables: Vec<Vec<Fr>>,
+    pub(super) rows: usize,
+    pub(super) fixed: Vec<Vec<Fr>>,
+    pub(super) advice: Vec<Vec<Fr>>,
+    pub(super) instance: Vec<Vec<Fr>>,
+    pub(super) sigma: Vec<Vec<Fr>>,
+    pub(super) permutation_products: Vec<Vec<Fr>>,
+    pub(super) lookup_products: Vec<Vec<Fr>>,
+    pub(super) lookup_inputs: Vec<Vec<Fr>>,
+    pub(super) lookup_tables: Vec<Vec<Fr>>,
     /// First, last, active, identity.
-    rows_of: [Vec<Fr>; 4],
-    challenges: Vec<Fr>,
-    drawn: [Fr; 4],
-    scale: Fr,
+    pub(super) rows_of: [Vec<Fr>; 4],
+    pub(super) challenges: Vec<Fr>,
+    pub(super) drawn: [Fr; 4],
+    pub(super) scale: Fr,
 }
 
 /// Half of them random, the others close to zero.
@@ -71,7 +71,7 @@ impl Data {
         (row as i64 + i64::from(rotation)).rem_euclid(self.rows as i64) as usize
     }
 
-    fn expression(&self, e: &Expression<Fr>, row: usize) -> Fr {
+    pub(super) fn expression(&self, e: &Expression<Fr>, row: usize) -> Fr {
         let at = |column: &[Fr], rotation: i32| column[self.row(row, rotation)];
         e.evaluate(
             &|x| x,
@@ -203,14 +203,16 @@ impl Run<'_> {
     }
 }
 
-/// Both engines against the formulas, and no bound exceeded.
+/// Both engines against the formulas, and no bound exceeded; with many registers, and with so few that cells are loaded several times.
 pub(super) fn check(cs: &ConstraintSystem<Fr>, k: u32, seed: u64) {
-    let program = &Program::compile(cs);
     let data = &Data::random(cs, k, seed);
     let expected = data.expected(cs);
-    for portable in [false, true] {
-        let values = with_engine(portable, Run { program, data });
-        assert_eq!(values, expected, "portable: {portable}");
+    for registers in [REGISTERS, 3] {
+        let program = &Program::with_registers(cs, registers);
+        for portable in [false, true] {
+            let values = with_engine(portable, Run { program, data });
+            assert_eq!(values, expected, "portable: {portable}");
+        }
+        Run { program, data }.on(super::watch::Watch);
     }
-    Run { program, data }.on(super::watch::Watch);
 }

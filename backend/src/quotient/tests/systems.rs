@@ -1,6 +1,5 @@
 //! Constraint systems with every feature.
 
-use ff::Field;
 use halo2_proofs::{
     halo2curves::bn256::Fr,
     plonk::{
@@ -22,11 +21,11 @@ pub(super) enum Tree {
     Instance(usize, i32),
     Challenge(usize),
     Selector(usize),
-    Negated(Rc<Tree>),
-    Sum(Rc<Tree>, Rc<Tree>),
-    Difference(Rc<Tree>, Rc<Tree>),
-    Product(Rc<Tree>, Rc<Tree>),
-    Scaled(Rc<Tree>, i8),
+    Negated(Rc<Self>),
+    Sum(Rc<Self>, Rc<Self>),
+    Difference(Rc<Self>, Rc<Self>),
+    Product(Rc<Self>, Rc<Self>),
+    Scaled(Rc<Self>, i8),
 }
 
 /// Trees of up to about 60 nodes.
