@@ -4,7 +4,6 @@ use super::*;
 use crate::engine::{WithEngine, with_engine};
 use ff::WithSmallOrderMulGroup;
 use halo2_proofs::{arithmetic::eval_polynomial, poly::EvaluationDomain};
-use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 /// A random element, or an edge.
