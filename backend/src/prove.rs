@@ -2,6 +2,9 @@
 
 mod channel;
 mod core;
+mod given;
+mod opened;
+mod phases;
 #[cfg(test)]
 mod tests;
 

@@ -1,6 +1,10 @@
 //! What a proof is made of, step by step, with one engine.
 
-use super::channel::Channel;
+use super::{
+    channel::Channel,
+    given::{degree, interpolation, lagrange, random_polynomial},
+    phases::Committing,
+};
 use crate::{
     column::Column,
     engine::Engine,
@@ -8,7 +12,7 @@ use crate::{
     lookup::{Permuted, Rows},
     msm::Bases,
     ntt::{self, Coset, Ntt},
-    opening::{Opening, Query, evaluate},
+    opening::combine,
     permutation::{self, Values},
     progress::{Observer, Stage, tell},
     quotient::{Inputs, Program, Scalars, Source},
@@ -17,20 +21,16 @@ use crate::{
 use ff::{Field, WithSmallOrderMulGroup};
 use group::{Curve, prime::PrimeCurveAffine};
 use halo2_proofs::{
-    SerdeFormat,
-    halo2curves::{
-        bn256::{Bn256, Fr, G1, G1Affine},
-        serde::SerdeObject,
-    },
-    plonk::{ConstraintSystem, Expression, ProvingKey},
+    halo2curves::bn256::{Bn256, Fr, G1, G1Affine},
+    plonk::{ConstraintSystem, ProvingKey},
     poly::{
         commitment::{Params, ParamsProver},
         kzg::commitment::ParamsKZG,
     },
 };
-use rand::{RngCore, SeedableRng, rngs::StdRng};
+use rand::RngCore;
 use rayon::prelude::*;
-use std::{collections::BTreeMap, ops::Deref};
+use std::ops::Deref;
 
 /// Gives the columns of each phase.
 pub(super) type Assign<'a> = dyn FnMut(&mut dyn Phases) -> Result<(), Error> + 'a;
@@ -62,70 +62,19 @@ struct Part<E: Engine> {
 
 /// What is computed once for a key.
 pub(super) struct Core<K, E: Engine> {
-    engine: E,
-    key: K,
+    pub(super) engine: E,
+    pub(super) key: K,
     k: u32,
-    powers: Bases<E>,
-    lagrange: Bases<E>,
-    ntt: Ntt<E>,
+    pub(super) powers: Bases<E>,
+    pub(super) lagrange: Bases<E>,
+    pub(super) ntt: Ntt<E>,
     parts: Vec<Part<E>>,
     program: Program,
-    fixed: Vec<Column<Fr>>,
-    sigma: Vec<Column<Fr>>,
+    pub(super) fixed: Vec<Column<Fr>>,
+    pub(super) sigma: Vec<Column<Fr>>,
     first: Column<Fr>,
     last: Column<Fr>,
     active: Column<Fr>,
-}
-
-/// Points of the Lagrange basis, which the library only writes.
-fn lagrange(parameters: &ParamsKZG<Bn256>) -> Result<Vec<G1Affine>, Error> {
-    const POINT: usize = 64;
-    let n = parameters.n() as usize;
-    let mut bytes = vec![];
-    parameters.write_custom(&mut bytes, SerdeFormat::RawBytesUnchecked)?;
-    // The size, the powers, then these.
-    let points = &bytes[4 + n * POINT..4 + 2 * n * POINT];
-    Ok(points
-        .par_chunks_exact(POINT)
-        .map(G1Affine::from_raw_bytes_unchecked)
-        .collect())
-}
-
-/// The degree of all constraints, without the bound that the library puts on it.
-fn degree(constraints: &ConstraintSystem<Fr>) -> usize {
-    let greatest = |list: &[Expression<Fr>]| list.iter().map(Expression::degree).max();
-    let gates = constraints.gates().iter();
-    let gates = gates.filter_map(|g| greatest(g.polynomials())).max();
-    // The grand product of a look-up, see `lookup`: the active rows, the product, and the two compressed expressions.
-    let lookups = constraints.lookups().iter().map(|l| {
-        let [input, table] = [l.input_expressions(), l.table_expressions()];
-        2 + greatest(input).unwrap_or(0).max(1) + greatest(table).unwrap_or(0).max(1)
-    });
-    gates.into_iter().chain(lookups).max().unwrap_or(0)
-}
-
-/// The inverse of the matrix with the rows `1, c, c^2, ...`: entry `(i, j)` is the coefficient of `X^i` in the polynomial that is 1 at `nodes[j]` and
-/// 0 at the others.
-fn interpolation(nodes: &[Fr]) -> Vec<Vec<Fr>> {
-    let columns: Vec<Vec<Fr>> = (0..nodes.len())
-        .map(|j| {
-            let mut polynomial = vec![Fr::ONE];
-            for (m, node) in nodes.iter().enumerate().filter(|(m, _)| *m != j) {
-                debug_assert_ne!(nodes[j], nodes[m]);
-                let scale = (nodes[j] - node).invert().unwrap_or(Fr::ZERO);
-                let mut next = vec![Fr::ZERO; polynomial.len() + 1];
-                for (i, c) in polynomial.iter().enumerate() {
-                    next[i] -= *c * node * scale;
-                    next[i + 1] += *c * scale;
-                }
-                polynomial = next;
-            }
-            polynomial
-        })
-        .collect();
-    (0..nodes.len())
-        .map(|i| columns.iter().map(|c| c[i]).collect())
-        .collect()
 }
 
 /// Where a proving key is kept.
@@ -196,11 +145,11 @@ impl<K: Key, E: Engine> Core<K, E> {
         })
     }
 
-    fn n(&self) -> usize {
+    pub(super) fn n(&self) -> usize {
         1 << self.k
     }
 
-    fn constraints(&self) -> &ConstraintSystem<Fr> {
+    pub(super) fn constraints(&self) -> &ConstraintSystem<Fr> {
         self.key.get_vk().cs()
     }
 
@@ -213,7 +162,7 @@ impl<K: Key, E: Engine> Core<K, E> {
     }
 
     /// The same, and says them.
-    fn say(
+    pub(super) fn say(
         &self,
         bases: &Bases<E>,
         columns: &[&[Fr]],
@@ -226,7 +175,7 @@ impl<K: Key, E: Engine> Core<K, E> {
     }
 
     /// Coefficients of columns of values.
-    fn coefficients(&self, values: &[&[Fr]]) -> Vec<Column<Fr>> {
+    pub(super) fn coefficients(&self, values: &[&[Fr]]) -> Vec<Column<Fr>> {
         let mut columns: Vec<_> = values
             .par_iter()
             .map(|v| Column::import(self.engine, v))
@@ -310,136 +259,20 @@ impl<K: Key, E: Engine> Core<K, E> {
                 .zip(&self.parts)
                 .map(|(column, part)| (column, part.to_pieces[i]))
                 .collect();
-            crate::opening::combine(self.engine, &terms, self.n())
+            combine(self.engine, &terms, self.n())
         };
         Ok((0..self.parts.len()).map(piece).collect())
     }
 }
 
 /// The coefficients of the columns that a proof commits to, but for its quotient.
-struct Polynomials {
-    advice: Vec<Column<Fr>>,
-    instance: Vec<Column<Fr>>,
-    permutation_products: Vec<Column<Fr>>,
-    lookup_products: Vec<Column<Fr>>,
-    lookup_inputs: Vec<Column<Fr>>,
-    lookup_tables: Vec<Column<Fr>>,
-}
-
-/// Commits to the advice columns phase by phase.
-struct Committing<'b, K, E: Engine> {
-    core: &'b Core<K, E>,
-    rng: &'b mut dyn RngCore,
-    channel: &'b mut dyn Channel,
-    observer: &'b dyn Observer,
-    /// Advice columns by phase.
-    columns: Vec<Vec<usize>>,
-    phase: usize,
-    challenges: Vec<Option<Fr>>,
-    /// Coefficients by column.
-    coefficients: Vec<Option<Column<Fr>>>,
-    /// Values by column, if a look-up or the permutation may need them.
-    values: Option<Vec<Vec<Fr>>>,
-}
-
-impl<'b, K: Key, E: Engine> Committing<'b, K, E> {
-    fn new(
-        core: &'b Core<K, E>,
-        rng: &'b mut dyn RngCore,
-        channel: &'b mut dyn Channel,
-        observer: &'b dyn Observer,
-    ) -> Self {
-        let phases = core.constraints().advice_column_phase();
-        // There is a first phase even if there are no columns.
-        let count = usize::from(phases.iter().copied().max().unwrap_or(0)) + 1;
-        let mut columns = vec![vec![]; count];
-        for (column, phase) in phases.iter().enumerate() {
-            columns[usize::from(*phase)].push(column);
-        }
-        let reads_values = !core.constraints().lookups().is_empty() || !core.sigma.is_empty();
-        Self {
-            core,
-            rng,
-            channel,
-            observer,
-            columns,
-            phase: 0,
-            challenges: vec![None; core.constraints().num_challenges()],
-            coefficients: vec![None; phases.len()],
-            values: reads_values.then(|| vec![vec![]; phases.len()]),
-        }
-    }
-}
-
-impl<K: Key, E: Engine> Phases for Committing<'_, K, E> {
-    fn next(&self) -> Option<&[usize]> {
-        self.columns.get(self.phase).map(Vec::as_slice)
-    }
-
-    fn challenges(&self) -> &[Option<Fr>] {
-        &self.challenges
-    }
-
-    fn rows(&self) -> usize {
-        self.core.n()
-    }
-
-    fn usable_rows(&self) -> usize {
-        self.rows() - self.core.constraints().blinding_factors() - 1
-    }
-
-    fn commit(&mut self, mut values: Vec<Vec<Fr>>) -> Result<(), Error> {
-        let (phase, rows) = (self.phase, self.rows());
-        let Some(columns) = self.columns.get(phase) else {
-            return Err(Error::Phases {
-                have: phase + 1,
-                want: phase,
-            });
-        };
-        let bad = |have: String| Error::Witness {
-            phase,
-            have,
-            want: columns.len(),
-            rows,
-        };
-        if values.len() != columns.len() {
-            return Err(bad(format!("{} columns", values.len())));
-        }
-        if let Some(other) = values.iter().find(|v| v.len() != rows) {
-            return Err(bad(format!("a column of {} rows", other.len())));
-        }
-        let stage = Stage::Advice(phase as u8);
-        tell(self.observer, stage, 0, 2)?;
-        let usable = self.usable_rows();
-        for column in &mut values {
-            for value in &mut column[usable..] {
-                *value = Fr::random(&mut *self.rng);
-            }
-        }
-        // A blinding factor for each commitment is drawn, as the library does, though KZG commitments have none.
-        for _ in columns {
-            Fr::random(&mut *self.rng);
-        }
-        let slices: Vec<&[Fr]> = values.iter().map(Vec::as_slice).collect();
-        self.core.say(&self.core.lagrange, &slices, self.channel)?;
-        tell(self.observer, stage, 1, 2)?;
-        for (column, c) in columns.iter().zip(self.core.coefficients(&slices)) {
-            self.coefficients[*column] = Some(c);
-        }
-        if let Some(all) = &mut self.values {
-            for (column, values) in columns.iter().zip(values) {
-                all[*column] = values;
-            }
-        }
-        let phases = self.core.constraints().challenge_phase();
-        for (challenge, of) in self.challenges.iter_mut().zip(phases) {
-            if usize::from(of) == phase {
-                *challenge = Some(self.channel.challenge());
-            }
-        }
-        self.phase += 1;
-        tell(self.observer, stage, 2, 2)
-    }
+pub(super) struct Polynomials {
+    pub(super) advice: Vec<Column<Fr>>,
+    pub(super) instance: Vec<Column<Fr>>,
+    pub(super) permutation_products: Vec<Column<Fr>>,
+    pub(super) lookup_products: Vec<Column<Fr>>,
+    pub(super) lookup_inputs: Vec<Column<Fr>>,
+    pub(super) lookup_tables: Vec<Column<Fr>>,
 }
 
 impl<K: Key, E: Engine> Prepared for Core<K, E> {
@@ -578,132 +411,4 @@ impl<K: Key, E: Engine> Core<K, E> {
         tell(observer, Stage::Lookups, count, count)?;
         Ok(lookups)
     }
-
-    /// Evaluations, and the two commitments that open them.
-    fn open(
-        &self,
-        polynomials: &Polynomials,
-        pieces: &[Column<Fr>],
-        random: &Column<Fr>,
-        channel: &mut dyn Channel,
-        observer: &dyn Observer,
-    ) -> Result<(), Error> {
-        let (engine, cs, n) = (self.engine, self.constraints(), self.n());
-        let x = channel.challenge();
-        let xn = x.pow_vartime([n as u64]);
-        let powers = std::iter::successors(Some(Fr::ONE), |p| Some(p * xn));
-        let terms: Vec<_> = pieces.iter().zip(powers).collect();
-        let quotient = crate::opening::combine(engine, &terms, n);
-
-        // All polynomials in one list, and where the parts of the list begin.
-        let groups: [&[Column<Fr>]; 8] = [
-            &polynomials.advice,
-            &self.fixed,
-            &self.sigma,
-            &polynomials.permutation_products,
-            &polynomials.lookup_products,
-            &polynomials.lookup_inputs,
-            &polynomials.lookup_tables,
-            std::slice::from_ref(random),
-        ];
-        let mut all: Vec<&Column<Fr>> = vec![];
-        let [advice, fixed, sigma, set, product, input, table, last] = groups.map(|group| {
-            let start = all.len();
-            all.extend(group);
-            start
-        });
-        let whole = all.len();
-        all.push(&quotient);
-
-        let sets = polynomials.permutation_products.len();
-        let lookups = polynomials.lookup_products.len();
-        let end = -(cs.blinding_factors() as i32 + 1);
-        let queried = |start: usize, queries: Vec<(usize, i32)>| {
-            queries.into_iter().map(move |(c, r)| (start + c, r))
-        };
-        let advice_queries = cs.advice_queries().iter().map(|(c, r)| (c.index(), r.0));
-        let fixed_queries = cs.fixed_queries().iter().map(|(c, r)| (c.index(), r.0));
-        let advice_queries: Vec<_> = queried(advice, advice_queries.collect()).collect();
-        let fixed_queries: Vec<_> = queried(fixed, fixed_queries.collect()).collect();
-        let sigma_queries: Vec<_> = (0..self.sigma.len()).map(|i| (sigma + i, 0)).collect();
-
-        // What is said, in the order in which it is said.
-        let mut said = advice_queries.clone();
-        said.extend(&fixed_queries);
-        said.push((last, 0));
-        said.extend(&sigma_queries);
-        for i in 0..sets {
-            said.extend([(set + i, 0), (set + i, 1)]);
-            if i + 1 < sets {
-                said.push((set + i, end));
-            }
-        }
-        for i in 0..lookups {
-            said.extend([(product + i, 0), (product + i, 1)]);
-            said.extend([(input + i, 0), (input + i, -1), (table + i, 0)]);
-        }
-        tell(observer, Stage::Evaluations, 0, 1)?;
-        let omega = self.key.get_vk().get_domain().get_omega();
-        // Rotations by whole turns are the same.
-        let turn = |rotation: i32| i64::from(rotation).rem_euclid(n as i64) as u64;
-        let mut by_turn: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        for (polynomial, rotation) in &said {
-            by_turn
-                .entry(turn(*rotation))
-                .or_default()
-                .push(*polynomial);
-        }
-        let mut values: BTreeMap<(usize, u64), Fr> = BTreeMap::new();
-        for (turn, list) in by_turn {
-            let columns: Vec<_> = list.iter().map(|p| all[*p]).collect();
-            let results = evaluate(engine, &columns, x * omega.pow_vartime([turn]));
-            values.extend(list.into_iter().map(|p| (p, turn)).zip(results));
-        }
-        for (polynomial, rotation) in &said {
-            channel.scalar(values[&(*polynomial, turn(*rotation))])?;
-        }
-        tell(observer, Stage::Evaluations, 1, 1)?;
-
-        // What is opened, in the order that decides the sets.
-        let mut opened = advice_queries;
-        opened.extend((0..sets).flat_map(|i| [(set + i, 0), (set + i, 1)]));
-        opened.extend((0..sets).rev().skip(1).map(|i| (set + i, end)));
-        for i in 0..lookups {
-            opened.extend([(product + i, 0), (input + i, 0), (table + i, 0)]);
-            opened.extend([(input + i, -1), (product + i, 1)]);
-        }
-        opened.extend(fixed_queries);
-        opened.extend(sigma_queries);
-        opened.extend([(whole, 0), (last, 0)]);
-        let mut turns: Vec<u64> = vec![];
-        let queries: Vec<Query> = opened
-            .into_iter()
-            .map(|(polynomial, rotation)| {
-                let turn = turn(rotation);
-                let point = turns.iter().position(|t| *t == turn);
-                let point = point.unwrap_or_else(|| {
-                    turns.push(turn);
-                    turns.len() - 1
-                });
-                (polynomial, point)
-            })
-            .collect();
-        let points = turns.iter().map(|t| x * omega.pow_vartime([*t])).collect();
-        tell(observer, Stage::Openings, 0, 2)?;
-        let challenges = [channel.challenge(), channel.challenge()];
-        let opening = Opening::new(engine, &all, &queries, points, challenges);
-        self.say(&self.powers, &[opening.first()], channel)?;
-        tell(observer, Stage::Openings, 1, 2)?;
-        let second = opening.second(engine, channel.challenge());
-        self.say(&self.powers, &[&second], channel)?;
-        tell(observer, Stage::Openings, 2, 2)
-    }
-}
-
-/// A polynomial whose coefficients nobody knows, from 32 random bytes.
-fn random_polynomial(rng: &mut dyn RngCore, n: usize) -> Vec<Fr> {
-    let mut seed = [0; 32];
-    rng.fill_bytes(&mut seed);
-    let mut rng = StdRng::from_seed(seed);
-    (0..n).map(|_| Fr::random(&mut rng)).collect()
 }

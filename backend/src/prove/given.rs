@@ -1,0 +1,74 @@
+//! What a key and its parameters give, in the form that the prover needs it.
+
+use crate::error::Error;
+use ff::Field;
+use halo2_proofs::{
+    SerdeFormat,
+    halo2curves::{
+        bn256::{Bn256, Fr, G1Affine},
+        serde::SerdeObject,
+    },
+    plonk::{ConstraintSystem, Expression},
+    poly::{commitment::Params, kzg::commitment::ParamsKZG},
+};
+use rand::{RngCore, SeedableRng, rngs::StdRng};
+use rayon::prelude::*;
+
+/// Points of the Lagrange basis, which the library only writes.
+pub(super) fn lagrange(parameters: &ParamsKZG<Bn256>) -> Result<Vec<G1Affine>, Error> {
+    const POINT: usize = 64;
+    let n = parameters.n() as usize;
+    let mut bytes = vec![];
+    parameters.write_custom(&mut bytes, SerdeFormat::RawBytesUnchecked)?;
+    // The size, the powers, then these.
+    let points = &bytes[4 + n * POINT..4 + 2 * n * POINT];
+    Ok(points
+        .par_chunks_exact(POINT)
+        .map(G1Affine::from_raw_bytes_unchecked)
+        .collect())
+}
+
+/// The degree of all constraints, without the bound that the library puts on it.
+pub(super) fn degree(constraints: &ConstraintSystem<Fr>) -> usize {
+    let greatest = |list: &[Expression<Fr>]| list.iter().map(Expression::degree).max();
+    let gates = constraints.gates().iter();
+    let gates = gates.filter_map(|g| greatest(g.polynomials())).max();
+    // The grand product of a look-up, see `lookup`: the active rows, the product, and the two compressed expressions.
+    let lookups = constraints.lookups().iter().map(|l| {
+        let [input, table] = [l.input_expressions(), l.table_expressions()];
+        2 + greatest(input).unwrap_or(0).max(1) + greatest(table).unwrap_or(0).max(1)
+    });
+    gates.into_iter().chain(lookups).max().unwrap_or(0)
+}
+
+/// The inverse of the matrix with the rows `1, c, c^2, ...`: entry `(i, j)` is the coefficient of `X^i` in the polynomial that is 1 at `nodes[j]` and
+/// 0 at the others.
+pub(super) fn interpolation(nodes: &[Fr]) -> Vec<Vec<Fr>> {
+    let columns: Vec<Vec<Fr>> = (0..nodes.len())
+        .map(|j| {
+            let mut polynomial = vec![Fr::ONE];
+            for (m, node) in nodes.iter().enumerate().filter(|(m, _)| *m != j) {
+                debug_assert_ne!(nodes[j], nodes[m]);
+                let scale = (nodes[j] - node).invert().unwrap_or(Fr::ZERO);
+                let mut next = vec![Fr::ZERO; polynomial.len() + 1];
+                for (i, c) in polynomial.iter().enumerate() {
+                    next[i] -= *c * node * scale;
+                    next[i + 1] += *c * scale;
+                }
+                polynomial = next;
+            }
+            polynomial
+        })
+        .collect();
+    (0..nodes.len())
+        .map(|i| columns.iter().map(|c| c[i]).collect())
+        .collect()
+}
+
+/// A polynomial whose coefficients nobody knows, from 32 random bytes.
+pub(super) fn random_polynomial(rng: &mut dyn RngCore, n: usize) -> Vec<Fr> {
+    let mut seed = [0; 32];
+    rng.fill_bytes(&mut seed);
+    let mut rng = StdRng::from_seed(seed);
+    (0..n).map(|_| Fr::random(&mut rng)).collect()
+}
