@@ -4,15 +4,15 @@
 //! sequencer's EVM against the machine's interpreter.
 
 use alloy::{
-    consensus::{SignableTransaction, Signed, TxEnvelope},
+    consensus::{SignableTransaction, Signed, TxEip1559, TxEnvelope},
     eips::eip2718::Encodable2718,
     signers::{SignerSync, local::PrivateKeySigner},
 };
-use alloy_primitives::{Address, B256, Bytes, Signature, U256};
-use eyre::Result;
+use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256};
+use eyre::{Result, eyre};
 use hallmark::{door::Door, pipeline};
 use protocol::{Genesis, genesis::GenesisAccount};
-use sequencer::{BlockProduction, Config, Node, SealPolicy};
+use sequencer::{BatchWitness, BlockProduction, Config, Node, SealPolicy};
 use std::{path::Path, sync::Arc};
 
 /// Chain id of the tests' L2.
@@ -86,6 +86,32 @@ pub fn node_on(directory: &Path, genesis: Genesis) -> Result<Node> {
     let check = Arc::new(Door::new()?);
     let store = directory.join("store.redb");
     Ok(Node::open_with(&store, genesis, config, check)?)
+}
+
+/// A batch of one block with this many transfers of ether, to ten accounts.
+///
+/// # Errors
+/// When the node refuses one.
+pub fn transfers(count: usize) -> Result<BatchWitness> {
+    let directory = tempfile::tempdir()?;
+    let node = node(directory.path())?;
+    for n in 0..count {
+        let transfer = TxEip1559 {
+            chain_id: CHAIN_ID,
+            nonce: (n / usize::from(FUNDED)) as u64,
+            gas_limit: 21_000,
+            max_fee_per_gas: 2 * u128::from(BASE_FEE),
+            max_priority_fee_per_gas: 1,
+            to: TxKind::Call(Address::repeat_byte(0x70 + (n % 10) as u8)),
+            value: U256::from(1),
+            ..Default::default()
+        };
+        node.submit(sign(&key((n % usize::from(FUNDED)) as u8)?, transfer)?)?;
+    }
+    node.build_block()?;
+    node.seal_batch()?
+        .ok_or_else(|| eyre!("there is no batch"))?;
+    Ok(node.batch_witness(1)?)
 }
 
 /// Signs a transaction; its EIP-2718 bytes.
