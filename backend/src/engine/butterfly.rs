@@ -32,6 +32,11 @@ pub trait Butterfly: Copy + Send + Sync + 'static {
     /// What divides by a power of two.
     type Divisor<F: Field>: Copy + Send + Sync;
 
+    /// Says that something in memory is needed soon.
+    #[inline(always)]
+    fn prefetch<T>(self, of: &T) {
+        let _ = of;
+    }
     /// Something to fill a buffer with.
     fn blank<F: Field>(self) -> Self::Loose<F>;
     /// From memory; the age is 0.
@@ -59,6 +64,12 @@ pub trait Butterfly: Copy + Send + Sync + 'static {
     /// If `k` is none of these.
     fn divisor<F: Field>(self, k: u32) -> Self::Divisor<F>;
 
+    /// `w y`; the age is 1.
+    fn product_each<F: Field>(
+        self,
+        y: Self::Loose<F>,
+        w: &Self::Factors<F>,
+    ) -> Self::Loose<F>;
     /// `x + w y` and `x - w y`.
     fn butterfly<F: Field>(
         self,
@@ -132,6 +143,10 @@ impl Butterfly for Portable {
     fn divisor<F: Field>(self, k: u32) -> F {
         assert_divisor(k);
         F::TWO_INV.pow([u64::from(k)])
+    }
+    #[inline(always)]
+    fn product_each<F: Field>(self, y: [F; LANES], w: &[F; LANES]) -> [F; LANES] {
+        from_fn(|i| y[i] * w[i])
     }
     #[inline(always)]
     fn butterfly<F: Field>(self, x: [F; LANES], y: [F; LANES], w: &F) -> [[F; LANES]; 2] {

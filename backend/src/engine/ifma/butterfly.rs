@@ -21,6 +21,7 @@ use crate::{
     },
     field::Field,
 };
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
 /// Half of what the estimate of a quotient may lack.
 const HALF_ERROR: u64 = 5;
@@ -210,6 +211,15 @@ impl Butterfly for Ifma {
     type Divisor<F: Field> = u64;
 
     #[inline(always)]
+    fn prefetch<T>(self, of: &T) {
+        const LINE: usize = 64;
+        let start = std::ptr::from_ref(of).cast::<i8>();
+        for line in 0..size_of::<T>().div_ceil(LINE) {
+            // SAFETY: it reads nothing, and any address is allowed.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(LINE * line)) }
+        }
+    }
+    #[inline(always)]
     fn blank<F: Field>(self) -> Limbs {
         [self.none(); LIMBS]
     }
@@ -271,6 +281,11 @@ impl Butterfly for Ifma {
     fn divisor<F: Field>(self, k: u32) -> u64 {
         assert_divisor(k);
         1 << (BITS - k)
+    }
+    #[inline(always)]
+    fn product_each<F: Field>(self, y: Limbs, w: &[Limbs; 2]) -> Limbs {
+        // As if it had been added to OFFSET p.
+        self.raised::<F>(self.prepared::<F>(y, *w))
     }
     #[inline(always)]
     fn butterfly<F: Field>(self, x: Limbs, y: Limbs, w: &[[u64; LIMBS]; 2]) -> [Limbs; 2] {
