@@ -234,11 +234,15 @@ impl<E: Engine> Plan<E> {
                         e.butterfly::<Fr>(x, y, &factors[1])
                     };
                 }
-                let mut soon = (0..m1).take_while(|_| c + 1 < m2);
+                let mut soon = 0;
                 levels(e, work, factors, [1, last], 1, self.plain, || {
-                    if let Some(i) = soon.next() {
-                        e.prefetch(&from[m2 * i + c + 1]);
+                    if soon < m1 {
+                        e.prefetch(&results[soon]);
+                        if c + 1 < m2 {
+                            e.prefetch(&from[m2 * soon + c + 1]);
+                        }
                     }
+                    soon += 1;
                 });
                 // Levels have been done since age 0 was refreshed the last time.
                 let aged = last % DEPTH == 0;
@@ -303,6 +307,10 @@ impl<E: Engine> Plan<E> {
                             && soon < LANES * m2
                         {
                             e.prefetch(&middle[m1 * (soon / LANES) + LANES * group + soon % LANES]);
+                        }
+                        if soon < LANES * m2 {
+                            // SAFETY: by the caller's word.
+                            e.prefetch(unsafe { to.at(group + m1 / LANES * soon) });
                         }
                         soon += 1;
                     });
