@@ -134,12 +134,7 @@ impl<E: Engine> Plan<E> {
     }
 
     /// Transforms columns: as many as there are threads at a time, each on one thread; what is left over, on all threads.
-    pub(super) fn transform(
-        &self,
-        buffers: &Buffers<E>,
-        jobs: &mut [Job<'_>],
-        finish: Finish<'_>,
-    ) {
+    pub(super) fn transform(&self, buffers: &Buffers<E>, jobs: &mut [Job<'_>], finish: Finish<'_>) {
         let threads = rayon::current_num_threads();
         let alone = jobs.len() - jobs.len() % threads;
         let (alone, rest) = jobs.split_at_mut(alone);
@@ -247,7 +242,11 @@ impl<E: Engine> Plan<E> {
                 // Levels have been done since age 0 was refreshed the last time.
                 let aged = last % DEPTH == 0;
                 for (u, pair) in work.as_chunks::<2>().0.iter().enumerate() {
-                    let x = if aged { e.refresh::<Fr>(pair[0]) } else { pair[0] };
+                    let x = if aged {
+                        e.refresh::<Fr>(pair[0])
+                    } else {
+                        pair[0]
+                    };
                     let [sum, difference] = if self.plain && u == 0 {
                         e.butterfly_one::<Fr>(x, pair[1])
                     } else {

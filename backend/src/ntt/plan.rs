@@ -125,41 +125,43 @@ impl<E: Engine> Plan<E> {
         let mut lanes = vec![[blank; 2]; m1];
         let tables = second.par_chunks_mut(LANES * m2);
         let tables = tables.zip(lanes.par_chunks_mut(LANES));
-        tables.zip(points.blocks()).for_each(|((second, lanes), points)| {
-            engine.run(
-                #[inline(always)]
-                || {
-                    let point = engine.load(points);
-                    let mut power = engine.splat(Fr::ONE);
-                    let mut by_lane = [power; LANES];
-                    for lane in 0..LANES {
-                        by_lane[lane] = power;
-                        power = engine.mul::<Fr>(power, point);
-                    }
-                    let mut eighth = Block::ZERO;
-                    engine.store(power, &mut eighth);
-                    for _ in 1..second_levels {
-                        power = engine.square::<Fr>(power);
-                    }
-                    for times_first in [false, true] {
-                        let by_point = engine.transpose::<Fr>(by_lane);
-                        for (lanes, row) in lanes.iter_mut().zip(by_point) {
-                            let mut block = Block::ZERO;
-                            engine.store(row, &mut block);
-                            lanes[usize::from(times_first)] = engine.factors(&block);
+        tables
+            .zip(points.blocks())
+            .for_each(|((second, lanes), points)| {
+                engine.run(
+                    #[inline(always)]
+                    || {
+                        let point = engine.load(points);
+                        let mut power = engine.splat(Fr::ONE);
+                        let mut by_lane = [power; LANES];
+                        for lane in 0..LANES {
+                            by_lane[lane] = power;
+                            power = engine.mul::<Fr>(power, point);
                         }
-                        for row in &mut by_lane {
-                            *row = engine.mul::<Fr>(*row, power);
+                        let mut eighth = Block::ZERO;
+                        engine.store(power, &mut eighth);
+                        for _ in 1..second_levels {
+                            power = engine.square::<Fr>(power);
                         }
-                    }
-                    factors(engine, &eighth, second_levels, &roots2, |i, f| {
-                        for (lane, factor) in engine.each_factor(&f).into_iter().enumerate() {
-                            second[lane * m2 + i] = factor;
+                        for times_first in [false, true] {
+                            let by_point = engine.transpose::<Fr>(by_lane);
+                            for (lanes, row) in lanes.iter_mut().zip(by_point) {
+                                let mut block = Block::ZERO;
+                                engine.store(row, &mut block);
+                                lanes[usize::from(times_first)] = engine.factors(&block);
+                            }
+                            for row in &mut by_lane {
+                                *row = engine.mul::<Fr>(*row, power);
+                            }
                         }
-                    });
-                },
-            );
-        });
+                        factors(engine, &eighth, second_levels, &roots2, |i, f| {
+                            for (lane, factor) in engine.each_factor(&f).into_iter().enumerate() {
+                                second[lane * m2 + i] = factor;
+                            }
+                        });
+                    },
+                );
+            });
         Self {
             engine,
             k,

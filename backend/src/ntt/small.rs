@@ -46,7 +46,12 @@ fn evaluate(coefficients: &[Fr], omega: Fr, shift: Fr) -> Vec<Fr> {
         return coefficients.to_vec();
     }
     let [even, odd] = [0, 1].map(|first| {
-        let half: Vec<_> = coefficients.iter().skip(first).step_by(2).copied().collect();
+        let half: Vec<_> = coefficients
+            .iter()
+            .skip(first)
+            .step_by(2)
+            .copied()
+            .collect();
         evaluate(&half, omega.square(), shift.square())
     });
     let points = std::iter::successors(Some(shift), |x| Some(x * omega));

@@ -13,6 +13,9 @@
 //! age 0 are from `OFFSET p` to `(OFFSET + 2) p`; `DEPTH = 8` butterflies take at most `8 (5 + 2^-48)` below and add as much above, so that they
 //! stay above 0 and below `84 p`. Limbs start below 2^54 and a butterfly adds less than 18 times 2^52: they are below 2^60.
 
+#[cfg(test)]
+mod tests;
+
 use super::{BITS, Ifma, LIMBS, Limbs, MASK, Of, Register, times};
 use crate::{
     engine::{
@@ -104,7 +107,11 @@ impl Ifma {
             unsafe {
                 std::arch::asm!(
                     "/* {0} {1} {2} {3} {4} */",
-                    inout(zmm_reg) *a, inout(zmm_reg) *b, inout(zmm_reg) *c, inout(zmm_reg) *d, inout(zmm_reg) *e,
+                    inout(zmm_reg) * a,
+                    inout(zmm_reg) * b,
+                    inout(zmm_reg) * c,
+                    inout(zmm_reg) * d,
+                    inout(zmm_reg) * e,
                     options(nomem, nostack, preserves_flags)
                 );
             }
