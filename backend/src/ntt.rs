@@ -27,9 +27,8 @@ use crate::{
 };
 use ff::{Field, PrimeField};
 use halo2_proofs::halo2curves::bn256::Fr;
-use passes::{Finish, Room};
+use passes::{Buffers, Finish, Job};
 use plan::Plan;
-use pool::Pool;
 use rayon::prelude::*;
 use small::Small;
 use std::sync::Arc;
@@ -95,16 +94,13 @@ impl<E: Engine> Way<E> {
     }
 }
 
-/// What a column is transformed from.
-type Source<'a> = Option<&'a Column<Fr>>;
-
 /// What all transforms of one size have in common.
 struct Common<E: Engine> {
     engine: E,
     k: u32,
     omega: Fr,
     interpolation: Way<E>,
-    rooms: Pool<Room<E>>,
+    buffers: Buffers<E>,
 }
 
 impl<E: Engine> Common<E> {
@@ -112,40 +108,18 @@ impl<E: Engine> Common<E> {
         1 << self.k
     }
 
-    /// Transforms each source, or else each column itself, into the column.
-    fn transform(
-        &self,
-        way: &Way<E>,
-        finish: Finish<'_>,
-        columns: &mut [(Source<'_>, &mut Column<Fr>)],
-    ) {
-        for (source, column) in &*columns {
+    fn transform(&self, way: &Way<E>, finish: Finish<'_>, jobs: &mut [Job<'_>]) {
+        for (source, column) in &*jobs {
             assert_eq!(column.len(), self.n(), "a column of the domain's size");
             let len = source.map_or(self.n(), Column::len);
             assert_eq!(len, self.n(), "a column of the domain's size");
         }
-        let plan = match way {
-            Way::Small(small) => {
-                let each = columns.par_iter_mut();
-                each.for_each(|(source, column)| small.run(self.engine, *source, column, finish));
-                return;
-            }
-            Way::Plan(plan) => plan,
-        };
-        // As many columns as there are threads at a time, each column on one thread; what is left over, on all threads together.
-        let threads = rayon::current_num_threads();
-        let alone = columns.len() - columns.len() % threads;
-        let (alone, together) = columns.split_at_mut(alone);
-        alone.par_iter_mut().for_each(|(source, column)| {
-            let mut room = self.rooms.take();
-            plan.transform(&mut room, *source, column.blocks_mut(), finish);
-            self.rooms.put(room);
-        });
-        let mut room = self.rooms.take();
-        for (source, column) in together {
-            plan.transform_together(&mut room, &self.rooms, *source, column.blocks_mut(), finish);
+        match way {
+            Way::Small(small) => jobs.par_iter_mut().for_each(|(source, column)| {
+                small.run(self.engine, *source, column, finish);
+            }),
+            Way::Plan(plan) => plan.transform(&self.buffers, jobs, finish),
         }
-        self.rooms.put(room);
     }
 }
 
@@ -170,7 +144,7 @@ impl<E: Engine> Ntt<E> {
             k,
             omega,
             interpolation: Way::new(engine, k, inverse, Fr::ONE),
-            rooms: Pool::default(),
+            buffers: Buffers::default(),
         };
         Self {
             common: Arc::new(common),

@@ -1,27 +1,27 @@
 //! Butterflies: what number-theoretic transforms are made of.
 //!
 //! A butterfly takes `x` and `y` to `x + w y` and `x - w y`. The factor `w` is known long before, so that the product can be cheaper than
-//! [`Arithmetic::mul`](super::Arithmetic::mul), and only `y` is ever multiplied, so that `x` need not be brought into a range each time.
+//! [`Arithmetic::mul`], and only `y` is ever multiplied, so that `x` need not be brought into a range each time.
 //!
 //! # Ages
 //!
 //! Between butterflies elements are [`Butterfly::Loose`]. How great they get is the engine's own matter; what a caller keeps to is their
 //! *age*. From memory it is 0, and so it is after [`Butterfly::refresh`]. Both results of a butterfly are one older than its `x`, however
-//! old `y` is. No element may get older than [`DEPTH`]. `Portable` knows no ages: tests on `Ifma` are what shows that an algorithm keeps
-//! to them.
+//! old `y` is. No element may get older than [`DEPTH`]. `Portable` needs no ages, but counts them in this crate's own tests, and panics at
+//! those that are too great: random elements would hardly ever show it on `Ifma`.
 
 #[cfg(test)]
 mod tests;
 
-use super::{Block, LANES, Portable};
+use super::{Block, Arithmetic, LANES, Portable};
 use crate::field::Field;
 use std::array::from_fn;
 
 /// The greatest age.
 pub const DEPTH: u32 = 8;
 
-/// How eight elements at a time go through a transform. Like those of [`Arithmetic`](super::Arithmetic), the methods are fast only inside of
-/// [`Arithmetic::run`](super::Arithmetic::run).
+/// How eight elements at a time go through a transform. Like those of [`Arithmetic`], the methods are fast only inside of
+/// [`Arithmetic::run`].
 pub trait Butterfly: Copy + Send + Sync + 'static {
     /// Eight elements between butterflies.
     type Loose<F: Field>: Copy + Send + Sync;
@@ -32,6 +32,11 @@ pub trait Butterfly: Copy + Send + Sync + 'static {
     /// What divides by a power of two.
     type Divisor<F: Field>: Copy + Send + Sync;
 
+    /// Says that something in memory is needed soon.
+    #[inline(always)]
+    fn prefetch<T>(self, of: &T) {
+        let _ = of;
+    }
     /// Something to fill a buffer with.
     fn blank<F: Field>(self) -> Self::Loose<F>;
     /// From memory; the age is 0.
@@ -54,6 +59,8 @@ pub trait Butterfly: Copy + Send + Sync + 'static {
     /// If `k` is none of these.
     fn divisor<F: Field>(self, k: u32) -> Self::Divisor<F>;
 
+    /// `w y`; the age is 1.
+    fn product_each<F: Field>(self, y: Self::Loose<F>, w: &Self::Factors<F>) -> Self::Loose<F>;
     /// `x + w y` and `x - w y`.
     fn butterfly<F: Field>(
         self,
@@ -80,40 +87,77 @@ pub(super) fn assert_divisor(k: u32) {
     assert!((7..=52).contains(&k), "no division by 2^{k}");
 }
 
-#[inline(always)]
-fn both<F: Field>(x: [F; LANES], y: [F; LANES]) -> [[F; LANES]; 2] {
-    [from_fn(|i| x[i] + y[i]), from_fn(|i| x[i] - y[i])]
+/// Eight elements between butterflies, and in tests their age.
+#[derive(Clone, Copy, Debug)]
+pub struct Aged<F> {
+    elements: [F; LANES],
+    #[cfg(test)]
+    age: u32,
+}
+
+impl<F: Field> Aged<F> {
+    #[inline(always)]
+    fn new(elements: [F; LANES], age: impl FnOnce() -> u32) -> Self {
+        #[cfg(not(test))]
+        let _ = age;
+        Self {
+            elements,
+            #[cfg(test)]
+            age: {
+                let age = age();
+                assert!(age <= DEPTH, "older than elements may get");
+                age
+            },
+        }
+    }
+    #[cfg(test)]
+    fn age(&self) -> u32 {
+        self.age
+    }
+    #[cfg(not(test))]
+    #[inline(always)]
+    fn age(&self) -> u32 {
+        0
+    }
+    /// `x + y` and `x - y`.
+    #[inline(always)]
+    fn both(x: &Self, y: [F; LANES]) -> [Self; 2] {
+        let age = || x.age() + 1;
+        let sum = from_fn(|i| x.elements[i] + y[i]);
+        let difference = from_fn(|i| x.elements[i] - y[i]);
+        [Self::new(sum, age), Self::new(difference, age)]
+    }
 }
 
 impl Butterfly for Portable {
-    type Loose<F: Field> = [F; LANES];
+    type Loose<F: Field> = Aged<F>;
     type Factor<F: Field> = F;
     type Factors<F: Field> = [F; LANES];
     type Divisor<F: Field> = F;
 
     #[inline(always)]
-    fn blank<F: Field>(self) -> [F; LANES] {
-        [F::ZERO; LANES]
+    fn blank<F: Field>(self) -> Aged<F> {
+        Aged::new([F::ZERO; LANES], || 0)
     }
     #[inline(always)]
-    fn enter<F: Field>(self, block: &Block<F>) -> [F; LANES] {
-        super::Arithmetic::load(self, block)
+    fn enter<F: Field>(self, block: &Block<F>) -> Aged<F> {
+        Aged::new(self.load(block), || 0)
     }
     #[inline(always)]
-    fn refresh<F: Field>(self, x: [F; LANES]) -> [F; LANES] {
-        x
+    fn refresh<F: Field>(self, x: Aged<F>) -> Aged<F> {
+        Aged::new(x.elements, || 0)
     }
     #[inline(always)]
-    fn leave<F: Field>(self, x: [F; LANES], block: &mut Block<F>) {
-        super::Arithmetic::store(self, x, block);
+    fn leave<F: Field>(self, x: Aged<F>, block: &mut Block<F>) {
+        self.store(x.elements, block);
     }
     #[inline(always)]
-    fn leave_divided<F: Field>(self, x: [F; LANES], by: F, block: &mut Block<F>) {
-        super::Arithmetic::store(self, x.map(|x| x * by), block);
+    fn leave_divided<F: Field>(self, x: Aged<F>, by: F, block: &mut Block<F>) {
+        self.store(x.elements.map(|x| x * by), block);
     }
     #[inline(always)]
     fn factors<F: Field>(self, block: &Block<F>) -> [F; LANES] {
-        super::Arithmetic::load(self, block)
+        self.load(block)
     }
     #[inline(always)]
     fn each_factor<F: Field>(self, factors: &[F; LANES]) -> [F; LANES] {
@@ -125,24 +169,25 @@ impl Butterfly for Portable {
         F::TWO_INV.pow([u64::from(k)])
     }
     #[inline(always)]
-    fn butterfly<F: Field>(self, x: [F; LANES], y: [F; LANES], w: &F) -> [[F; LANES]; 2] {
-        both(x, y.map(|y| y * w))
+    fn product_each<F: Field>(self, y: Aged<F>, w: &[F; LANES]) -> Aged<F> {
+        Aged::new(from_fn(|i| y.elements[i] * w[i]), || 1)
     }
     #[inline(always)]
-    fn butterfly_each<F: Field>(
-        self,
-        x: [F; LANES],
-        y: [F; LANES],
-        w: &[F; LANES],
-    ) -> [[F; LANES]; 2] {
-        both(x, from_fn(|i| y[i] * w[i]))
+    fn butterfly<F: Field>(self, x: Aged<F>, y: Aged<F>, w: &F) -> [Aged<F>; 2] {
+        Aged::both(&x, y.elements.map(|y| y * w))
     }
     #[inline(always)]
-    fn butterfly_one<F: Field>(self, x: [F; LANES], y: [F; LANES]) -> [[F; LANES]; 2] {
-        both(x, y)
+    fn butterfly_each<F: Field>(self, x: Aged<F>, y: Aged<F>, w: &[F; LANES]) -> [Aged<F>; 2] {
+        Aged::both(&x, from_fn(|i| y.elements[i] * w[i]))
     }
     #[inline(always)]
-    fn transpose_loose<F: Field>(self, x: [[F; LANES]; LANES]) -> [[F; LANES]; LANES] {
-        super::Arithmetic::transpose(self, x)
+    fn butterfly_one<F: Field>(self, x: Aged<F>, y: Aged<F>) -> [Aged<F>; 2] {
+        Aged::both(&x, y.elements)
+    }
+    #[inline(always)]
+    fn transpose_loose<F: Field>(self, x: [Aged<F>; LANES]) -> [Aged<F>; LANES] {
+        let oldest = x.iter().map(Aged::age).fold(0, u32::max);
+        self.transpose(x.map(|x| x.elements))
+            .map(|elements| Aged::new(elements, || oldest))
     }
 }

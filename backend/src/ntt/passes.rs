@@ -22,25 +22,31 @@ pub(super) enum Finish<'a> {
     Multiply(&'a Column<Fr>),
 }
 
-/// Buffers of a thread.
-pub(super) struct Room<E: Engine> {
-    /// Between the passes: result `i` of piece `c` at `m1 c + i`.
-    middle: Vec<E::Loose<Fr>>,
+/// A column to transform: from a source, or else from what it holds.
+pub(super) type Job<'a> = (Option<&'a Column<Fr>>, &'a mut Column<Fr>);
+
+/// Buffers that are kept from one transform to the next.
+pub(super) struct Buffers<E: Engine> {
+    /// What the first round leaves for the second one: result `i` of piece `c` of a column at `m1 c + i`.
+    middles: Pool<Vec<E::Loose<Fr>>>,
     /// A piece of the first round, or eight of the second one.
-    pieces: Vec<E::Loose<Fr>>,
+    pieces: Pool<Vec<E::Loose<Fr>>>,
 }
 
-impl<E: Engine> Default for Room<E> {
+impl<E: Engine> Default for Buffers<E> {
     fn default() -> Self {
         Self {
-            middle: Vec::new(),
-            pieces: Vec::new(),
+            middles: Pool::default(),
+            pieces: Pool::default(),
         }
     }
 }
 
-/// At least so many pieces of the first round make a task: those of neighbours read neighbouring blocks.
+/// At most so many pieces of the first round make a task: neighbours read blocks that are neighbours.
 const TASK: usize = 4;
+
+/// Columns that are fewer than threads go through the passes together until they have so many elements: that is work enough for many threads.
+const TOGETHER: usize = 1 << 18;
 
 #[inline(always)]
 fn reversed(i: usize, bits: u32) -> usize {
@@ -82,17 +88,20 @@ impl<'a> Shared<'a> {
     }
 }
 
-/// Levels `from` to `to` of a transform in place, see [`Plan`]. Elements are of age `from`.
+/// Levels `from` to `to` of a transform in place, see [`Plan`], of elements of some age. Does something `each` time before a butterfly.
 #[inline(always)]
 fn levels<E: Engine>(
     e: E,
     work: &mut [E::Loose<Fr>],
     factors: &[E::Factor<Fr>],
     [from, to]: [u32; 2],
+    mut age: u32,
     plain: bool,
+    mut each: impl FnMut(),
 ) {
     for s in from..to {
-        let aged = s > 0 && s % DEPTH == 0;
+        let aged = age == DEPTH;
+        age = if aged { 1 } else { age + 1 };
         let half = work.len() >> (s + 1);
         for (u, group) in work.chunks_exact_mut(2 * half).enumerate() {
             let w = &factors[(1 << s) + u];
@@ -108,6 +117,7 @@ fn levels<E: Engine>(
                 }
             } else {
                 for i in 0..half {
+                    each();
                     [low[i], high[i]] = e.butterfly::<Fr>(low[i], high[i], w);
                 }
             }
@@ -123,68 +133,75 @@ impl<E: Engine> Plan<E> {
         1 << self.second_levels
     }
 
-    /// Transforms the source, or else what `to` holds, into `to`, on this thread.
-    pub(super) fn transform(
-        &self,
-        room: &mut Room<E>,
-        source: Option<&Column<Fr>>,
-        to: &mut [Block<Fr>],
-        finish: Finish<'_>,
-    ) {
-        self.make_room(room);
-        let Room { middle, pieces } = room;
-        let from = source.map_or(&*to, |s| s.blocks());
-        for (c, results) in middle.chunks_exact_mut(self.m1()).enumerate() {
-            self.first_round(from, c, pieces, results);
-        }
-        let to = Shared::new(to);
-        for group in 0..self.m1() / LANES {
-            // SAFETY: one group after the other.
-            unsafe { self.second_round(middle, group, pieces, &to, finish) };
+    /// Transforms columns: as many as there are threads at a time, each on one thread; what is left over, on all threads.
+    pub(super) fn transform(&self, buffers: &Buffers<E>, jobs: &mut [Job<'_>], finish: Finish<'_>) {
+        let threads = rayon::current_num_threads();
+        let alone = jobs.len() - jobs.len() % threads;
+        let (alone, rest) = jobs.split_at_mut(alone);
+        alone.par_iter_mut().for_each(|job| {
+            self.passes(buffers, std::slice::from_mut(job), finish, false);
+        });
+        for jobs in rest.chunks_mut((TOGETHER >> self.k).max(1)) {
+            self.passes(buffers, jobs, finish, true);
         }
     }
 
-    /// The same on all threads. Their rooms are from the pool; that of the middle is given.
-    pub(super) fn transform_together(
-        &self,
-        room: &mut Room<E>,
-        rooms: &Pool<Room<E>>,
-        source: Option<&Column<Fr>>,
-        to: &mut [Block<Fr>],
-        finish: Finish<'_>,
-    ) {
-        self.make_room(room);
-        let m1 = self.m1();
-        let middle = &mut room.middle[..];
-        let from = source.map_or(&*to, |s| s.blocks());
-        let tasks = middle.par_chunks_mut(TASK * m1).enumerate();
-        tasks.for_each(|(task, results)| {
-            let mut room = rooms.take();
-            self.make_pieces(&mut room);
-            for (c, results) in results.chunks_exact_mut(m1).enumerate() {
-                self.first_round(from, TASK * task + c, &mut room.pieces, results);
-            }
-            rooms.put(room);
-        });
-        let middle = &room.middle[..];
-        let to = Shared::new(to);
-        (0..m1 / LANES).into_par_iter().for_each(|group| {
-            let mut room = rooms.take();
-            self.make_pieces(&mut room);
-            // SAFETY: each group once.
-            unsafe { self.second_round(middle, group, &mut room.pieces, &to, finish) };
-            rooms.put(room);
-        });
+    /// Transforms columns on this thread, or on all of them.
+    fn passes(&self, buffers: &Buffers<E>, jobs: &mut [Job<'_>], finish: Finish<'_>, all: bool) {
+        let (m1, m2) = (self.m1(), self.m2());
+        let m = m1 * m2;
+        let mut middle = buffers.middles.take();
+        if middle.len() < jobs.len() * m {
+            middle.resize(jobs.len() * m, self.engine.blank::<Fr>());
+        }
+
+        let task = TASK.min(m2);
+        let first = |(i, results): (usize, &mut [E::Loose<Fr>])| {
+            let (source, column) = &jobs[i * task / m2];
+            let from = source.unwrap_or(column).blocks();
+            self.with_pieces(buffers, |work| {
+                for (c, results) in results.chunks_exact_mut(m1).enumerate() {
+                    self.first_round(from, i * task % m2 + c, work, results);
+                }
+            });
+        };
+        let pieces = &mut middle[..jobs.len() * m];
+        if all {
+            let tasks = pieces.par_chunks_mut(task * m1);
+            tasks.enumerate().for_each(first);
+        } else {
+            let tasks = pieces.chunks_mut(task * m1);
+            tasks.enumerate().for_each(first);
+        }
+
+        let groups = m1 / LANES;
+        let count = groups * jobs.len();
+        let columns = jobs.iter_mut();
+        let to: Vec<_> = columns.map(|(_, c)| Shared::new(c.blocks_mut())).collect();
+        let part = |i: usize| (&middle[i / groups * m..][..m], i % groups);
+        let second = |i: usize| {
+            let next = (i + 1 < count).then(|| part(i + 1));
+            let to = &to[i / groups];
+            // SAFETY: each group of each column once.
+            self.with_pieces(buffers, |work| unsafe {
+                self.second_round(part(i), work, to, finish, next);
+            });
+        };
+        if all {
+            (0..count).into_par_iter().for_each(second);
+        } else {
+            (0..count).for_each(second);
+        }
+        buffers.middles.put(middle);
     }
 
-    fn make_room(&self, room: &mut Room<E>) {
-        room.middle
-            .resize(self.m1() * self.m2(), self.engine.blank::<Fr>());
-        self.make_pieces(room);
-    }
-    fn make_pieces(&self, room: &mut Room<E>) {
+    /// Does some work with a buffer for pieces.
+    fn with_pieces(&self, buffers: &Buffers<E>, work: impl FnOnce(&mut [E::Loose<Fr>])) {
+        let mut pieces = buffers.pieces.take();
         let len = self.m1().max(LANES * self.m2());
-        room.pieces.resize(len, self.engine.blank::<Fr>());
+        pieces.resize(len, self.engine.blank::<Fr>());
+        work(&mut pieces);
+        buffers.pieces.put(pieces);
     }
 
     /// The transform of the blocks `c`, `c + m2`, `c + 2 m2` ..., in natural order.
@@ -212,7 +229,17 @@ impl<E: Engine> Plan<E> {
                         e.butterfly::<Fr>(x, y, &factors[1])
                     };
                 }
-                levels(e, work, factors, [1, last], self.plain);
+                let mut soon = 0;
+                levels(e, work, factors, [1, last], 1, self.plain, || {
+                    if soon < m1 {
+                        e.prefetch(&results[soon]);
+                        if c + 1 < m2 {
+                            e.prefetch(&from[m2 * soon + c + 1]);
+                        }
+                    }
+                    soon += 1;
+                });
+                // Levels have been done since age 0 was refreshed the last time.
                 let aged = last % DEPTH == 0;
                 for (u, pair) in work.as_chunks::<2>().0.iter().enumerate() {
                     let x = if aged {
@@ -240,16 +267,16 @@ impl<E: Engine> Plan<E> {
     /// It writes the blocks of `to` with the numbers `group + i m1 / 8`, which nobody else may at the same time.
     unsafe fn second_round(
         &self,
-        middle: &[E::Loose<Fr>],
-        group: usize,
+        (middle, group): (&[E::Loose<Fr>], usize),
         work: &mut [E::Loose<Fr>],
         to: &Shared<'_>,
         finish: Finish<'_>,
+        next: Option<(&[E::Loose<Fr>], usize)>,
     ) {
         let (e, m1, m2) = (self.engine, self.m1(), self.m2());
         let half = m2 / 2;
         let factors = &self.second[LANES * group * m2..][..LANES * m2];
-        let across = &self.across[group * m2..][..m2];
+        let lanes = &self.lanes[LANES * group..][..LANES];
         let work = &mut work[..LANES * m2];
         let divisor = e.divisor::<Fr>(self.k);
         e.run(
@@ -259,9 +286,8 @@ impl<E: Engine> Plan<E> {
                     let lows = &middle[m1 * c + LANES * group..][..LANES];
                     let highs = &middle[m1 * (c + half) + LANES * group..][..LANES];
                     for i in 0..LANES {
-                        let x = e.refresh::<Fr>(lows[i]);
-                        let w = &factors[i * m2 + 1];
-                        let both = e.butterfly::<Fr>(x, highs[i], w);
+                        let x = e.product_each::<Fr>(lows[i], &lanes[i][0]);
+                        let both = e.butterfly_each::<Fr>(x, highs[i], &lanes[i][1]);
                         work[i * m2 + c] = both[0];
                         work[i * m2 + c + half] = both[1];
                     }
@@ -271,17 +297,29 @@ impl<E: Engine> Plan<E> {
         e.run(
             #[inline(always)]
             || {
+                let mut soon = 0;
                 for i in 0..LANES {
                     let piece = &mut work[i * m2..][..m2];
                     let factors = &factors[i * m2..][..m2];
-                    levels(e, piece, factors, [1, self.second_levels], false);
+                    levels(e, piece, factors, [1, self.second_levels], 2, false, || {
+                        if let Some((middle, group)) = next
+                            && soon < LANES * m2
+                        {
+                            e.prefetch(&middle[m1 * (soon / LANES) + LANES * group + soon % LANES]);
+                        }
+                        if soon < LANES * m2 {
+                            // SAFETY: by the caller's word.
+                            e.prefetch(unsafe { to.at(group + m1 / LANES * soon) });
+                        }
+                        soon += 1;
+                    });
                 }
             },
         );
         e.run(
             #[inline(always)]
             || {
-                for (i, factors) in across.iter().enumerate() {
+                for (i, factors) in self.across.iter().enumerate() {
                     let place = reversed(i, self.second_levels);
                     let mut x = [e.blank::<Fr>(); LANES];
                     for lane in 0..LANES {
@@ -296,7 +334,7 @@ impl<E: Engine> Plan<E> {
                         for u in 0..1 << s {
                             for j in 2 * half * u..2 * half * u + half {
                                 let w = &factors[(1 << s) + u - 1];
-                                let both = e.butterfly_each::<Fr>(x[j], x[j + half], w);
+                                let both = e.butterfly::<Fr>(x[j], x[j + half], w);
                                 x[j] = both[0];
                                 x[j + half] = both[1];
                             }

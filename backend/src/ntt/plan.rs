@@ -30,9 +30,11 @@ pub(super) struct Plan<E: Engine> {
     pub(super) first: Vec<E::Factor<Fr>>,
     /// The second round for the first one's result `i`, `m2` factors each: at `(shift omega^i)^8` times the roots of order `m2`.
     pub(super) second: Vec<E::Factor<Fr>>,
-    /// The transforms across for results `i` to `i + 7`, at `shift omega^i` times the roots of order 8, by `i / 8 mod m1 / 8`, then by `i / m1`.
-    /// The factors are those from number 1 on.
-    pub(super) across: Vec<[E::Factors<Fr>; LANES - 1]>,
+    /// For the first one's result `i`: `(shift omega^i)^lane`, and that times the factor of the second round's first level.
+    pub(super) lanes: Vec<[E::Factors<Fr>; 2]>,
+    /// The transform across for the second round's result `i`, without the factor number 0: at `omega^(m1 i)` times the roots of order 8. That is all
+    /// that is left of the shift and of the first round's result: their powers are in `lanes`.
+    pub(super) across: Vec<[E::Factor<Fr>; LANES - 1]>,
 }
 
 /// The roots of unity of order `2^levels` that factors are made of.
@@ -103,35 +105,63 @@ impl<E: Engine> Plan<E> {
             },
         );
 
-        let points = powers(engine, shift, omega, m1 * m2);
-        let points = points.blocks();
-        let groups = m1 / LANES;
-        let mut second = vec![blank_factor; m1 * m2];
-        let mut across = vec![[blank; LANES - 1]; groups * m2];
-        let tables = second.par_chunks_mut(LANES * m2);
-        let tables = tables.zip(across.par_chunks_mut(m2)).enumerate();
-        tables.for_each(|(group, (second, across))| {
+        let mut across = vec![[blank_factor; LANES - 1]; m2];
+        let points = powers(engine, Fr::ONE, omega.pow([m1 as u64]), m2.max(LANES));
+        for (across, point) in across.chunks_mut(LANES).zip(points.blocks()) {
             engine.run(
                 #[inline(always)]
                 || {
-                    let mut eighth = engine.load(&points[group]);
-                    for _ in 0..ACROSS {
-                        eighth = engine.square::<Fr>(eighth);
-                    }
-                    let mut point = Block::ZERO;
-                    engine.store(eighth, &mut point);
-                    factors(engine, &point, second_levels, &roots2, |i, f| {
-                        for (lane, factor) in engine.each_factor(&f).into_iter().enumerate() {
-                            second[lane * m2 + i] = factor;
+                    factors(engine, point, ACROSS, &roots8, |i, f| {
+                        for (across, factor) in across.iter_mut().zip(engine.each_factor(&f)) {
+                            across[i - 1] = factor;
                         }
                     });
-                    for (i, across) in across.iter_mut().enumerate() {
-                        let point = &points[group + groups * i];
-                        factors(engine, point, ACROSS, &roots8, |i, f| across[i - 1] = f);
-                    }
                 },
             );
-        });
+        }
+
+        let points = powers(engine, shift, omega, m1);
+        let mut second = vec![blank_factor; m1 * m2];
+        let mut lanes = vec![[blank; 2]; m1];
+        let tables = second.par_chunks_mut(LANES * m2);
+        let tables = tables.zip(lanes.par_chunks_mut(LANES));
+        tables
+            .zip(points.blocks())
+            .for_each(|((second, lanes), points)| {
+                engine.run(
+                    #[inline(always)]
+                    || {
+                        let point = engine.load(points);
+                        let mut power = engine.splat(Fr::ONE);
+                        let mut by_lane = [power; LANES];
+                        for lane in 0..LANES {
+                            by_lane[lane] = power;
+                            power = engine.mul::<Fr>(power, point);
+                        }
+                        let mut eighth = Block::ZERO;
+                        engine.store(power, &mut eighth);
+                        for _ in 1..second_levels {
+                            power = engine.square::<Fr>(power);
+                        }
+                        for times_first in [false, true] {
+                            let by_point = engine.transpose::<Fr>(by_lane);
+                            for (lanes, row) in lanes.iter_mut().zip(by_point) {
+                                let mut block = Block::ZERO;
+                                engine.store(row, &mut block);
+                                lanes[usize::from(times_first)] = engine.factors(&block);
+                            }
+                            for row in &mut by_lane {
+                                *row = engine.mul::<Fr>(*row, power);
+                            }
+                        }
+                        factors(engine, &eighth, second_levels, &roots2, |i, f| {
+                            for (lane, factor) in engine.each_factor(&f).into_iter().enumerate() {
+                                second[lane * m2 + i] = factor;
+                            }
+                        });
+                    },
+                );
+            });
         Self {
             engine,
             k,
@@ -140,6 +170,7 @@ impl<E: Engine> Plan<E> {
             plain: shift == Fr::ONE,
             first,
             second,
+            lanes,
             across,
         }
     }

@@ -13,6 +13,9 @@
 //! age 0 are from `OFFSET p` to `(OFFSET + 2) p`; `DEPTH = 8` butterflies take at most `8 (5 + 2^-48)` below and add as much above, so that they
 //! stay above 0 and below `84 p`. Limbs start below 2^54 and a butterfly adds less than 18 times 2^52: they are below 2^60.
 
+#[cfg(test)]
+mod tests;
+
 use super::{BITS, Ifma, LIMBS, Limbs, MASK, Of, Register, times};
 use crate::{
     engine::{
@@ -21,6 +24,7 @@ use crate::{
     },
     field::Field,
 };
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
 
 /// Half of what the estimate of a quotient may lack.
 const HALF_ERROR: u64 = 5;
@@ -214,6 +218,15 @@ impl Butterfly for Ifma {
     type Divisor<F: Field> = u64;
 
     #[inline(always)]
+    fn prefetch<T>(self, of: &T) {
+        const LINE: usize = 64;
+        let start = std::ptr::from_ref(of).cast::<i8>();
+        for line in 0..size_of::<T>().div_ceil(LINE) {
+            // SAFETY: it reads nothing, and any address is allowed.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(start.wrapping_add(LINE * line)) }
+        }
+    }
+    #[inline(always)]
     fn blank<F: Field>(self) -> Limbs {
         [self.none(); LIMBS]
     }
@@ -275,6 +288,11 @@ impl Butterfly for Ifma {
     fn divisor<F: Field>(self, k: u32) -> u64 {
         assert_divisor(k);
         1 << (BITS - k)
+    }
+    #[inline(always)]
+    fn product_each<F: Field>(self, y: Limbs, w: &[Limbs; 2]) -> Limbs {
+        // As if it had been added to OFFSET p.
+        self.raised::<F>(self.prepared::<F>(y, *w))
     }
     #[inline(always)]
     fn butterfly<F: Field>(self, x: Limbs, y: Limbs, w: &[[u64; LIMBS]; 2]) -> [Limbs; 2] {
