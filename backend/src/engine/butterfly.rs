@@ -13,7 +13,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Block, Arithmetic, LANES, Portable};
+use super::{Arithmetic, Block, LANES, Portable};
 use crate::field::Field;
 use std::array::from_fn;
 
