@@ -49,7 +49,7 @@ impl<F> Block<F> {
     }
 }
 
-/// One element as an engine keeps it in memory where it is not part of a [`Block`], below `2 p`: for access by index, see [`Engine::gather`].
+/// One element as an engine keeps it in memory where it is not part of a [`Block`], below `4 p`: for access by index, see [`Engine::gather`].
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(32))]
 pub struct Single<F> {
@@ -78,6 +78,8 @@ pub trait Engine: Copy + Send + Sync + 'static {
     type V<F: Field>: Copy + Send + Sync;
     /// Eight sums of products that are not reduced yet.
     type Sum<F: Field>: Copy;
+    /// Eight sums and differences that are not in order yet: integers that may be negative.
+    type Lazy<F: Field>: Copy;
 
     /// A name for reports.
     const NAME: &'static str;
@@ -99,15 +101,27 @@ pub trait Engine: Copy + Send + Sync + 'static {
     fn load_across<F: Field>(self, blocks: [&Block<F>; 2], lane: usize) -> Self::V<F>;
     /// To memory; takes elements below `2 p`, see [`Engine::reduce`].
     fn store<F: Field>(self, x: Self::V<F>, block: &mut Block<F>);
-    /// From eight places in memory; below `2 p`.
+    /// From eight places in memory; below `4 p`.
     fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Self::V<F>;
-    /// To eight places in memory; takes elements below `2 p`.
+    /// To eight places in memory; takes elements below `4 p`.
     fn scatter<F: Field>(self, x: Self::V<F>, to: [&mut Single<F>; LANES]);
 
     /// The sum, whose bound is the sum of the bounds.
     fn add<F: Field>(self, a: Self::V<F>, b: Self::V<F>) -> Self::V<F>;
     /// `a - b + K p`: `b` is at most `K p`, and `K` at most 32; the bound is that of `a` plus `K`.
     fn sub<const K: u64, F: Field>(self, a: Self::V<F>, b: Self::V<F>) -> Self::V<F>;
+    /// The start of sums and differences of at most 16 elements, which are less work than by [`Engine::add`] and [`Engine::sub`].
+    fn lazy<F: Field>(self, a: Self::V<F>) -> Self::Lazy<F>;
+    /// The sum.
+    fn lazy_add<F: Field>(self, a: Self::Lazy<F>, b: Self::Lazy<F>) -> Self::Lazy<F>;
+    /// The difference.
+    fn lazy_sub<F: Field>(self, a: Self::Lazy<F>, b: Self::Lazy<F>) -> Self::Lazy<F>;
+    /// Element `i` is negated if bit `i` is set.
+    fn lazy_negate<F: Field>(self, mask: u8, a: Self::Lazy<F>) -> Self::Lazy<F>;
+    /// The elements, plus `K p`: the integers are at least `-K p`, and `K` at most 32.
+    fn lazy_done<const K: u64, F: Field>(self, a: Self::Lazy<F>) -> Self::V<F>;
+    /// The elements, below `3 p`: the integers are at least `-(K - 1) p`, and at most `(84 - K) p`, and `K` is at most 32.
+    fn lazy_reduced<const K: u64, F: Field>(self, a: Self::Lazy<F>) -> Self::V<F>;
     /// The product, below `2 p`: the product of the bounds is at most [`LIMIT`].
     fn mul<F: Field>(self, a: Self::V<F>, b: Self::V<F>) -> Self::V<F>;
     /// The square, below `2 p`: the bound is at most 9.

@@ -99,6 +99,11 @@ impl Ifma {
         // SAFETY: as above.
         unsafe { _mm512_mask_blend_epi64(mask, a, b) }
     }
+    #[inline(always)]
+    fn negated(self, mask: u8, a: Register) -> Register {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_sub_epi64(a, mask, _mm512_setzero_si512(), a) }
+    }
     /// Which words are negative.
     #[inline(always)]
     fn negative(self, a: Register) -> u8 {
@@ -351,6 +356,7 @@ impl Ifma {
 impl Engine for Ifma {
     type V<F: Field> = Limbs;
     type Sum<F: Field> = [Register; 2 * LIMBS];
+    type Lazy<F: Field> = Limbs;
 
     const NAME: &'static str = "AVX-512 IFMA";
 
@@ -464,6 +470,47 @@ impl Engine for Ifma {
         self.carried(std::array::from_fn(|i| {
             self.sub64(self.add64(a[i], multiple[i]), b[i])
         }))
+    }
+    #[inline(always)]
+    fn lazy<F: Field>(self, a: Limbs) -> Limbs {
+        a
+    }
+    #[inline(always)]
+    fn lazy_add<F: Field>(self, a: Limbs, b: Limbs) -> Limbs {
+        std::array::from_fn(|i| self.add64(a[i], b[i]))
+    }
+    #[inline(always)]
+    fn lazy_sub<F: Field>(self, a: Limbs, b: Limbs) -> Limbs {
+        std::array::from_fn(|i| self.sub64(a[i], b[i]))
+    }
+    #[inline(always)]
+    fn lazy_negate<F: Field>(self, mask: u8, a: Limbs) -> Limbs {
+        std::array::from_fn(|i| self.negated(mask, a[i]))
+    }
+    #[inline(always)]
+    fn lazy_done<const K: u64, F: Field>(self, a: Limbs) -> Limbs {
+        let multiple = self.constant(const { times(K, Of::<F>::LIMBS_OF_P) });
+        self.carried(std::array::from_fn(|i| self.add64(a[i], multiple[i])))
+    }
+    #[inline(always)]
+    fn lazy_reduced<const K: u64, F: Field>(self, a: Limbs) -> Limbs {
+        // As `reduce`, but what the lower limbs carry is not in the upper one yet: it is between -32 and 32. With 32 less, p is not taken away
+        // too often; once too few still, as 64 is less than 2^-38 of the upper limb of p. The upper limb is at least that of p less 32.
+        let multiple = self.constant(const { times(K, Of::<F>::LIMBS_OF_P) });
+        let mut x: Limbs = std::array::from_fn(|i| self.add64(a[i], multiple[i]));
+        let upper = self.sub64(x[LIMBS - 1], self.set(32));
+        let times = self.high_product(self.none(), upper, self.set(Of::<F>::RATIO));
+        let times = self.right::<45>(times);
+        let complement = self.constant(Of::<F>::COMPLEMENT);
+        for i in 0..LIMBS {
+            x[i] = self.low_product(x[i], times, complement[i]);
+            if i + 1 < LIMBS {
+                x[i + 1] = self.high_product(x[i + 1], times, complement[i]);
+            }
+        }
+        let mut x = self.carried(x);
+        x[LIMBS - 1] = self.and(x[LIMBS - 1], self.set(MASK));
+        x
     }
     #[inline(always)]
     fn mul<F: Field>(self, a: Limbs, b: Limbs) -> Limbs {

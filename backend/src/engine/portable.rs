@@ -21,6 +21,7 @@ fn element<F: Field>(block: &Block<F>, lane: usize) -> F {
 impl Engine for Portable {
     type V<F: Field> = [F; LANES];
     type Sum<F: Field> = [F; LANES];
+    type Lazy<F: Field> = [F; LANES];
 
     const NAME: &'static str = "portable";
 
@@ -75,6 +76,30 @@ impl Engine for Portable {
     #[inline(always)]
     fn sub<const K: u64, F: Field>(self, a: [F; LANES], b: [F; LANES]) -> [F; LANES] {
         each(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    fn lazy<F: Field>(self, a: [F; LANES]) -> [F; LANES] {
+        a
+    }
+    #[inline(always)]
+    fn lazy_add<F: Field>(self, a: [F; LANES], b: [F; LANES]) -> [F; LANES] {
+        each(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    fn lazy_sub<F: Field>(self, a: [F; LANES], b: [F; LANES]) -> [F; LANES] {
+        each(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    fn lazy_negate<F: Field>(self, mask: u8, a: [F; LANES]) -> [F; LANES] {
+        each(|i| if mask >> i & 1 == 1 { -a[i] } else { a[i] })
+    }
+    #[inline(always)]
+    fn lazy_done<const K: u64, F: Field>(self, a: [F; LANES]) -> [F; LANES] {
+        a
+    }
+    #[inline(always)]
+    fn lazy_reduced<const K: u64, F: Field>(self, a: [F; LANES]) -> [F; LANES] {
+        a
     }
     #[inline(always)]
     fn mul<F: Field>(self, a: [F; LANES], b: [F; LANES]) -> [F; LANES] {
