@@ -83,6 +83,9 @@ pub trait Engine: Copy + Send + Sync + 'static {
 
     /// A name for reports.
     const NAME: &'static str;
+    /// How many independent eights a long computation should work on in turns, 1 or 2. Where an operation can start before the one before it
+    /// has ended, two chains of operations that each wait for each other take hardly more time than one.
+    const WAYS: usize;
 
     /// Runs `f` with the processor's instructions that the engine is made of.
     fn run<R>(self, f: impl FnOnce() -> R) -> R;

@@ -359,6 +359,7 @@ impl Engine for Ifma {
     type Lazy<F: Field> = Limbs;
 
     const NAME: &'static str = "AVX-512 IFMA";
+    const WAYS: usize = 2;
 
     #[inline(always)]
     fn run<R>(self, f: impl FnOnce() -> R) -> R {

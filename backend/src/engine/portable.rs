@@ -24,6 +24,7 @@ impl Engine for Portable {
     type Lazy<F: Field> = [F; LANES];
 
     const NAME: &'static str = "portable";
+    const WAYS: usize = 1;
 
     #[inline(always)]
     fn run<R>(self, f: impl FnOnce() -> R) -> R {

@@ -39,21 +39,27 @@ macro_rules! lanes {
     };
 }
 
-/// So many times eight additions are worked on in turns. A product waits long for the one before, but not for that of others: with two of them
-/// the processor always has something to do.
-pub(super) const WAYS: usize = 2;
+/// Pairs of references of so many times eight additions as are worked on in turns, see [`Engine::WAYS`].
+type Pairs<const W: usize> = [[[u32; 2]; LANES]; W];
 
-/// Pairs of references of so many additions as are worked on in turns.
-pub(super) type Pairs = [[[u32; 2]; LANES]; WAYS];
+/// Sums of so many additions.
+type Sums<const W: usize> = [[Point; LANES]; W];
+
+/// The number of additions is a multiple of this.
+pub(super) const BATCH: usize = 2 * LANES;
 
 /// Points are brought into the cache so many steps of [`forward`] before they are needed, for they are anywhere in the memory.
 const AHEAD: usize = 1;
 
-/// An expression for each of the [`WAYS`].
+/// An expression for each way, in place of a value of its type.
 macro_rules! ways {
-    ($way:ident => $value:expr) => {
-        lanes!($way => $value; 0 1)
-    };
+    ($any:expr; $way:ident => $value:expr) => {{
+        let mut all = [$any; W];
+        for $way in 0..W {
+            all[$way] = $value;
+        }
+        all
+    }};
 }
 
 /// Writes eight points, whose coordinates are below `4 p`.
@@ -110,11 +116,11 @@ fn y_of<E: Engine, const SIGNED: bool>(
 
 /// The inverses; none is 0.
 #[inline(always)]
-fn inverses<E: Engine>(engine: E, x: [E::V<Fq>; WAYS]) -> [E::V<Fq>; WAYS] {
-    let x: [[Fq; LANES]; WAYS] = ways!(w => engine.export(x[w]));
+fn inverses<E: Engine, const W: usize>(engine: E, x: [E::V<Fq>; W]) -> [E::V<Fq>; W] {
+    let x = ways!([Fq::ZERO; LANES]; w => engine.export(x[w]));
     let mut inverses = x;
     invert(inverses.as_flattened_mut());
-    ways!(w => engine.import(&inverses[w]))
+    ways!(engine.zero::<Fq>(); w => engine.import(&inverses[w]))
 }
 
 /// Inverts elements that are not 0.
@@ -183,13 +189,14 @@ fn careful<E: Engine>(engine: E, x: [E::V<Fq>; 2], y: [E::Lazy<Fq>; 2]) -> Slope
 
 /// The products of all denominators, with the products before each in `before`.
 #[inline(always)]
-fn forward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
+fn forward<E: Engine, const SIGNED: bool, const CAREFUL: bool, const W: usize>(
     engine: E,
     points: &[Point],
-    pairs: &[Pairs],
-    before: &mut [[Block<Fq>; WAYS]],
-) -> [E::V<Fq>; WAYS] {
-    let mut product = [engine.splat(Fq::ONE); WAYS];
+    pairs: &[Pairs<W>],
+    before: &mut [[Block<Fq>; W]],
+) -> [E::V<Fq>; W] {
+    let zero = engine.zero::<Fq>();
+    let mut product = [engine.splat(Fq::ONE); W];
     for (step, before) in before[..pairs.len()].iter_mut().enumerate() {
         if let Some(later) = pairs.get(step + AHEAD) {
             for reference in later.as_flattened().as_flattened() {
@@ -197,7 +204,7 @@ fn forward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
             }
         }
         let pairs = &pairs[step];
-        let denominator = ways!(w => {
+        let denominator = ways!(zero; w => {
             engine.store(product[w], &mut before[w]);
             let (left, right) = (lanes!(i => pairs[w][i][0]), lanes!(i => pairs[w][i][1]));
             let x = [x_of(engine, points, left), x_of(engine, points, right)];
@@ -212,50 +219,52 @@ fn forward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
             }
         });
         // 2 p times 16 p.
-        product = ways!(w => engine.mul::<Fq>(product[w], denominator[w]));
+        product = ways!(zero; w => engine.mul::<Fq>(product[w], denominator[w]));
     }
     product
 }
 
 /// The sums, by the inverses of what [`forward`] gave. Says whether one of them is the identity.
 #[inline(always)]
-fn backward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
+fn backward<E: Engine, const SIGNED: bool, const CAREFUL: bool, const W: usize>(
     engine: E,
     points: &[Point],
-    pairs: &[Pairs],
-    before: &[[Block<Fq>; WAYS]],
-    mut inverse: [E::V<Fq>; WAYS],
-    out: &mut [[[Point; LANES]; WAYS]],
+    pairs: &[Pairs<W>],
+    before: &[[Block<Fq>; W]],
+    mut inverse: [E::V<Fq>; W],
+    out: &mut [Sums<W>],
 ) -> bool {
+    let (zero, lazy) = (engine.zero::<Fq>(), engine.lazy::<Fq>(engine.zero::<Fq>()));
     let mut identities = false;
     for ((pairs, before), out) in pairs.iter().zip(before).zip(out).rev() {
-        let left = ways!(w => lanes!(i => pairs[w][i][0]));
-        let right = ways!(w => lanes!(i => pairs[w][i][1]));
-        let own = ways!(w => engine.mul::<Fq>(inverse[w], engine.load(&before[w])));
-        let x = ways!(w => [x_of(engine, points, left[w]), x_of(engine, points, right[w])]);
-        let y = ways!(w => [
+        let left = ways!([0; LANES]; w => lanes!(i => pairs[w][i][0]));
+        let right = ways!([0; LANES]; w => lanes!(i => pairs[w][i][1]));
+        let own = ways!(zero; w => engine.mul::<Fq>(inverse[w], engine.load(&before[w])));
+        let x =
+            ways!([zero; 2]; w => [x_of(engine, points, left[w]), x_of(engine, points, right[w])]);
+        let y = ways!([lazy; 2]; w => [
             y_of::<E, SIGNED>(engine, points, left[w]),
             y_of::<E, SIGNED>(engine, points, right[w]),
         ]);
-        let slope = ways!(w => if CAREFUL {
+        let slope = ways!(Slope { numerator: zero, denominator: zero, special: [0; 3] }; w => if CAREFUL {
             careful(engine, x[w], y[w])
         } else {
             plain(engine, x[w], y[w])
         });
         // 16 p times 2 p.
-        let quotient = ways!(w => engine.mul::<Fq>(slope[w].numerator, own[w]));
-        inverse = ways!(w => engine.mul::<Fq>(inverse[w], slope[w].denominator));
+        let quotient = ways!(zero; w => engine.mul::<Fq>(slope[w].numerator, own[w]));
+        inverse = ways!(zero; w => engine.mul::<Fq>(inverse[w], slope[w].denominator));
         // The new x is s^2 - x1 - x2, at least -8 p; the step to it from x1 is at least -2 p, and below 14 p in the end, times 2 p.
-        let square = ways!(w => engine.lazy::<Fq>(engine.square::<Fq>(quotient[w])));
-        let sum_x = ways!(w => {
+        let square = ways!(lazy; w => engine.lazy::<Fq>(engine.square::<Fq>(quotient[w])));
+        let sum_x = ways!(lazy; w => {
             let [a, b] = [engine.lazy::<Fq>(x[w][0]), engine.lazy::<Fq>(x[w][1])];
             engine.lazy_sub::<Fq>(engine.lazy_sub::<Fq>(square[w], a), b)
         });
-        let step = ways!(w => {
+        let step = ways!(zero; w => {
             let difference = engine.lazy_sub::<Fq>(engine.lazy::<Fq>(x[w][0]), sum_x[w]);
             engine.mul::<Fq>(quotient[w], engine.lazy_done::<2, Fq>(difference))
         });
-        ways!(w => {
+        for w in 0..W {
             let sum_y = engine.lazy_sub::<Fq>(engine.lazy::<Fq>(step[w]), y[w][0]);
             let mut sum = [
                 engine.lazy_reduced::<9, Fq>(sum_x[w]),
@@ -276,37 +285,57 @@ fn backward<E: Engine, const SIGNED: bool, const CAREFUL: bool>(
                 identities |= none != 0;
             }
             write(engine, sum, &mut out[w]);
-        });
+        }
     }
     identities
 }
 
-/// Writes the sums of pairs of points, which references name. `before` is memory to use, as long as the pairs. If none of the points is the
-/// identity, `plain` may be set. Says whether one of the sums is the identity.
+/// Writes the sums of pairs of points, which references name; their number is a multiple of [`BATCH`]. `before` is memory to use, a block for
+/// eight pairs. If none of the points is the identity, `plain` may be set. Says whether one of the sums is the identity.
 pub(super) fn add<E: Engine, const SIGNED: bool>(
     engine: E,
     points: &[Point],
-    pairs: &[Pairs],
-    before: &mut [[Block<Fq>; WAYS]],
-    out: &mut [[[Point; LANES]; WAYS]],
+    pairs: &[[u32; 2]],
+    before: &mut [Block<Fq>],
+    out: &mut [Point],
     plain: bool,
 ) -> bool {
+    if E::WAYS == 1 {
+        add_by::<E, SIGNED, 1>(engine, points, pairs, before, out, plain)
+    } else {
+        add_by::<E, SIGNED, 2>(engine, points, pairs, before, out, plain)
+    }
+}
+
+/// [`add`], with so many eights of additions in turns.
+fn add_by<E: Engine, const SIGNED: bool, const W: usize>(
+    engine: E,
+    points: &[Point],
+    pairs: &[[u32; 2]],
+    before: &mut [Block<Fq>],
+    out: &mut [Point],
+    plain: bool,
+) -> bool {
+    let pairs: &[Pairs<W>] = pairs.as_chunks().0.as_chunks().0;
+    let before: &mut [[Block<Fq>; W]] = before.as_chunks_mut().0;
+    let out: &mut [Sums<W>] = out.as_chunks_mut().0.as_chunks_mut().0;
     engine.run(
         #[inline(always)]
         || {
             if plain {
-                let product = forward::<E, SIGNED, false>(engine, points, pairs, before);
+                let product = forward::<E, SIGNED, false, W>(engine, points, pairs, before);
                 // Else two points have the same x.
-                if ways!(w => engine.zeros::<Fq>(product[w])) == [0; WAYS] {
+                let zeros = ways!(0; w => engine.zeros::<Fq>(product[w]));
+                if zeros == [0; W] {
                     let inverse = inverses(engine, product);
-                    return backward::<E, SIGNED, false>(
+                    return backward::<E, SIGNED, false, W>(
                         engine, points, pairs, before, inverse, out,
                     );
                 }
             }
-            let product = forward::<E, SIGNED, true>(engine, points, pairs, before);
+            let product = forward::<E, SIGNED, true, W>(engine, points, pairs, before);
             let inverse = inverses(engine, product);
-            backward::<E, SIGNED, true>(engine, points, pairs, before, inverse, out)
+            backward::<E, SIGNED, true, W>(engine, points, pairs, before, inverse, out)
         },
     )
 }
