@@ -1,6 +1,6 @@
 //! Arithmetic on eight field elements at a time.
 //!
-//! An [`Engine`] says how, by the operations of [`Arithmetic`], [`Butterfly`] and [`Gather`]: [`Portable`] with the arithmetic of `halo2curves`, one after the other, on any processor; `Ifma` with
+//! An [`Engine`] says how, by the operations of [`Arithmetic`], [`Butterfly`] and [`Points`]: [`Portable`] with the arithmetic of `halo2curves`, one after the other, on any processor; `Ifma` with
 //! AVX-512 IFMA, eight at once. Algorithms are written once over the trait. [`with_engine`] chooses at run time.
 //!
 //! # Ranges
@@ -12,6 +12,7 @@
 pub mod butterfly;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+pub mod points;
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub use portable::Portable;
 
 use crate::field::Field;
 use butterfly::Butterfly;
+use points::Points;
 use std::marker::PhantomData;
 
 /// Elements of a block.
@@ -44,26 +46,6 @@ impl<F> Block<F> {
     pub const ZERO: Self = Self::of([0; 4 * LANES]);
 
     const fn of(words: [u64; 4 * LANES]) -> Self {
-        Self {
-            words,
-            field: PhantomData,
-        }
-    }
-}
-
-/// One element as an engine keeps it in memory where it is not part of a [`Block`], below `2 p`: for access by index, see [`Gather::gather`].
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(32))]
-pub struct Single<F> {
-    pub(crate) words: [u64; 4],
-    field: PhantomData<F>,
-}
-
-impl<F> Single<F> {
-    /// Zero.
-    pub const ZERO: Self = Self::of([0; 4]);
-
-    const fn of(words: [u64; 4]) -> Self {
         Self {
             words,
             field: PhantomData,
@@ -132,18 +114,10 @@ pub trait Arithmetic: Copy + Send + Sync + 'static {
     fn import_words<F: Field>(self, words: &[[u64; 4]; LANES]) -> Self::V<F>;
 }
 
-/// How single elements come from memory and go there, eight at a time, wherever each of them is.
-pub trait Gather: Arithmetic {
-    /// From eight places in memory; below `2 p`.
-    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Self::V<F>;
-    /// To eight places in memory; takes elements below `2 p`.
-    fn scatter<F: Field>(self, x: Self::V<F>, to: [&mut Single<F>; LANES]);
-}
-
 /// All that algorithms are written over.
-pub trait Engine: Arithmetic + Butterfly + Gather {}
+pub trait Engine: Arithmetic + Butterfly + Points {}
 
-impl<E: Arithmetic + Butterfly + Gather> Engine for E {}
+impl<E: Arithmetic + Butterfly + Points> Engine for E {}
 
 /// Something that is done with any engine.
 pub trait WithEngine {

@@ -2,13 +2,13 @@
 //!
 //! Pippenger's method in this form:
 //!
-//! 1. [`scalars`]: scalars become short integers with a sign, full-size ones two of 126 bits by the curve's endomorphism. Zeros vanish.
-//! 2. [`windows`]: a vector's integers are cut into digits of a length that suits what it holds, and the bases are sorted by digits.
-//! 3. [`buckets`]: the bases with the same digit are added up, and from these sums come the weighted sums of the windows.
+//! 1. `scalars`: scalars become short integers with a sign, full-size ones two of 126 bits by the curve's endomorphism. Zeros vanish.
+//! 2. `windows`: a vector's integers are cut into digits of a length that suits what it holds, and the bases are sorted by digits.
+//! 3. `buckets`: the bases with the same digit are added up, and from these sums come the weighted sums of the windows.
 //! 4. Doubling and adding puts the windows together.
 //!
-//! All additions of 3 are affine, in large batches with one inversion each ([`points`]), in an order in which none waits for another one of its
-//! batch ([`arena`]): bases with the same digit are added up in pairs, then the pairs in pairs, and so on. Additions of equal points, of a point
+//! All additions of 3 are affine, in large batches with one inversion each (`points`), in an order in which none waits for another one of its
+//! batch (`arena`): bases with the same digit are added up in pairs, then the pairs in pairs, and so on. Additions of equal points, of a point
 //! and its negative and of the identity are found by the product of the batch being 0, and then the batch is done again with care.
 
 mod arena;

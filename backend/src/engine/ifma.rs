@@ -7,8 +7,9 @@
 //! `halo2curves` keeps `x * 2^256`. Times 16 that is ours, which is how elements are imported: by a shift.
 
 mod butterfly;
+mod points;
 
-use super::{Arithmetic, Block, Gather, LANES, Single};
+use super::{Arithmetic, Block, LANES};
 use crate::field::Field;
 use std::arch::x86_64::*;
 
@@ -306,24 +307,6 @@ impl Ifma {
         }
         std::array::from_fn(|i| std::array::from_fn(|j| columns[j][i]))
     }
-    /// Four words of one place and four of another.
-    #[inline(always)]
-    fn read_halves(self, low: &[u64; 4], high: &[u64; 4]) -> Register {
-        // SAFETY: as above, AVX-512 F includes AVX; four words can be read of each, at any alignment.
-        unsafe {
-            let low = _mm256_loadu_si256(low.as_ptr().cast());
-            let high = _mm256_loadu_si256(high.as_ptr().cast());
-            _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
-        }
-    }
-    #[inline(always)]
-    fn write_halves(self, a: Register, low: &mut [u64; 4], high: &mut [u64; 4]) {
-        // SAFETY: as above; four words can be written to each, at any alignment.
-        unsafe {
-            _mm256_storeu_si256(low.as_mut_ptr().cast(), _mm512_castsi512_si256(a));
-            _mm256_storeu_si256(high.as_mut_ptr().cast(), _mm512_extracti64x4_epi64::<1>(a));
-        }
-    }
     #[inline(always)]
     fn transposed(self, x: [Register; LANES]) -> [Register; LANES] {
         // Pairs of neighbours, then blocks of two, then halves.
@@ -513,44 +496,5 @@ impl Arithmetic for Ifma {
     #[inline(always)]
     fn select<F: Field>(self, mask: u8, a: Limbs, b: Limbs) -> Limbs {
         std::array::from_fn(|i| self.blend(mask, a[i], b[i]))
-    }
-}
-
-impl Gather for Ifma {
-    #[inline(always)]
-    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Limbs {
-        // Elements i and i + 4 share a register. After the unpacking, `low` has words 0 and 2 of elements 0, 1 | 0, 1 | 4, 5 | 4, 5 or of the
-        // others, `high` words 1 and 3.
-        let row = |i: usize| self.read_halves(&from[i].words, &from[i + 4].words);
-        let (a, b, c, d) = (row(0), row(1), row(2), row(3));
-        let low = [self.unpack_low(a, b), self.unpack_low(c, d)];
-        let high = [self.unpack_high(a, b), self.unpack_high(c, d)];
-        let first = self.read(&[0, 1, 8, 9, 4, 5, 12, 13]);
-        let second = self.read(&[2, 3, 10, 11, 6, 7, 14, 15]);
-        self.unpacked([
-            self.across(low[0], first, low[1]),
-            self.across(high[0], first, high[1]),
-            self.across(low[0], second, low[1]),
-            self.across(high[0], second, high[1]),
-        ])
-    }
-    #[inline(always)]
-    fn scatter<F: Field>(self, x: Limbs, mut to: [&mut Single<F>; LANES]) {
-        // The way of `gather` back.
-        let [w0, w1, w2, w3] = self.packed(x);
-        let first = self.read(&[0, 1, 8, 9, 4, 5, 12, 13]);
-        let second = self.read(&[2, 3, 10, 11, 6, 7, 14, 15]);
-        let (low_a, low_c) = (self.across(w0, first, w2), self.across(w0, second, w2));
-        let (high_a, high_c) = (self.across(w1, first, w3), self.across(w1, second, w3));
-        let rows = [
-            self.unpack_low(low_a, high_a),
-            self.unpack_high(low_a, high_a),
-            self.unpack_low(low_c, high_c),
-            self.unpack_high(low_c, high_c),
-        ];
-        let (front, back) = to.split_at_mut(4);
-        for (i, row) in rows.into_iter().enumerate() {
-            self.write_halves(row, &mut front[i].words, &mut back[i].words);
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Eight elements one after the other, by the arithmetic of `halo2curves`.
 
-use super::{Arithmetic, Block, Gather, LANES, Single};
+use super::{Arithmetic, Block, LANES};
 use crate::field::Field;
 
 /// The engine for any processor.
@@ -113,18 +113,5 @@ impl Arithmetic for Portable {
     #[inline(always)]
     fn import_words<F: Field>(self, words: &[[u64; 4]; LANES]) -> [F; LANES] {
         words.map(F::from_words)
-    }
-}
-
-impl Gather for Portable {
-    #[inline(always)]
-    fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> [F; LANES] {
-        each(|i| F::from_words(from[i].words))
-    }
-    #[inline(always)]
-    fn scatter<F: Field>(self, x: [F; LANES], to: [&mut Single<F>; LANES]) {
-        for (to, x) in to.into_iter().zip(x) {
-            to.words = x.words();
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! Both engines against `halo2curves`, on random elements and on edges.
 
-use super::*;
+use super::{points::Single, *};
 use halo2_proofs::halo2curves::bn256::{Fq, Fr};
 use proptest::prelude::*;
 
@@ -89,6 +89,46 @@ impl<F: Field> WithEngine for Check<F> {
                 let (p, q) = (F::from(26), F::from(16));
                 let expected = each(&|a, b| a * p - b * q);
                 assert_eq!(e.export::<F>(e.reduce::<F>(great)), expected);
+
+                // Lazy sums of 16 terms, with elements as great as they may be, down to the least integer and up to the greatest.
+                let lazy = |f: &dyn Fn(usize) -> bool| {
+                    let mut sum = e.lazy::<F>(e.zero::<F>());
+                    for i in 0..15 {
+                        let term = e.lazy::<F>(if i % 2 == 0 { x } else { y });
+                        sum = if f(i) {
+                            e.lazy_add::<F>(sum, term)
+                        } else {
+                            e.lazy_sub::<F>(sum, term)
+                        };
+                    }
+                    sum
+                };
+                let (seven, eight) = (F::from(7), F::from(8));
+                let least = lazy(&|_| false);
+                let expected = each(&|a, b| -(a * eight + b * seven));
+                assert_eq!(e.export::<F>(e.lazy_done::<30, F>(least)), expected);
+                let reduced_sum = e.lazy_reduced::<31, F>(least);
+                assert_eq!(e.export::<F>(reduced_sum), expected);
+                let mixed = lazy(&|i| i % 2 == 0);
+                let expected = each(&|a, b| a * eight - b * seven);
+                assert_eq!(e.export::<F>(e.lazy_reduced::<15, F>(mixed)), expected);
+                let greatest = lazy(&|_| true);
+                let expected = each(&|a, b| a * eight + b * seven);
+                assert_eq!(e.export::<F>(e.lazy_done::<0, F>(greatest)), expected);
+                assert_eq!(e.export::<F>(e.lazy_reduced::<1, F>(greatest)), expected);
+                let negated = e.lazy_negate::<F>(0x5a, e.lazy::<F>(x));
+                let negated = e.export::<F>(e.lazy_done::<2, F>(negated));
+                let expected: [F; LANES] =
+                    std::array::from_fn(|i| if 0x5a >> i & 1 == 1 { -a[i] } else { a[i] });
+                assert_eq!(negated, expected);
+                // What has been reduced is below 3 p, so that this keeps the bound of a product.
+                let product = e.mul::<F>(times(reduced_sum, 14), e.splat(F::ONE));
+                let expected = each(&|a, b| -(a * eight + b * seven) * F::from(14));
+                assert_eq!(e.export::<F>(product), expected);
+                let mut singles = [Single::ZERO; LANES];
+                e.scatter(e.add::<F>(x, x), singles.each_mut());
+                let gathered = e.export::<F>(e.gather(singles.each_ref()));
+                assert_eq!(gathered, each(&|a, _| a.double()));
 
                 let mut sum = e.sum::<F>();
                 for _ in 0..21 {

@@ -1,7 +1,7 @@
 //! Sums of many runs of points, each by a tree: in each round the points of a run are added in pairs. All runs take part in a round, so that
 //! its additions share an inversion, and no addition waits for another one of its round.
 
-use super::points::{self, NEGATIVE, Point};
+use super::points::{self, BATCH, NEGATIVE, Point};
 use crate::engine::{Block, Engine, LANES};
 use halo2_proofs::halo2curves::bn256::Fq;
 
@@ -82,23 +82,19 @@ impl<E: Engine> Arena<E> {
             return;
         };
         let count = self.pairs.len();
-        self.pairs.resize(count.next_multiple_of(LANES), last);
-        let pairs = self.pairs.as_chunks().0;
-        if self.before.len() < pairs.len() {
-            self.before.resize(pairs.len(), Block::ZERO);
+        self.pairs.resize(count.next_multiple_of(BATCH), last);
+        let blocks = self.pairs.len() / LANES;
+        if self.before.len() < blocks {
+            self.before.resize(blocks, Block::ZERO);
         }
-        let needed = self.len + LANES * pairs.len();
-        if self.points.len() < needed {
-            self.points
-                .resize(needed.max(2 * self.points.len()), Point::IDENTITY);
-        }
+        self.reserve(self.pairs.len());
         let (own, out) = self.points.split_at_mut(self.len);
         self.identities |= points::add::<E, SIGNED>(
             self.engine,
             others.unwrap_or(own),
-            pairs,
+            &self.pairs,
             &mut self.before,
-            &mut out.as_chunks_mut().0[..pairs.len()],
+            out,
             !self.identities,
         );
         self.len += count;

@@ -81,8 +81,12 @@ impl Windows {
         let digit = |value: u128| ((value + bias) >> shift) as u32 as i32 & mask as i32;
         let digit = |value: u128| digit(value) - offset;
         let mut ends = vec![0u32; self.buckets(window) + 1];
-        for value in halves.iter().flat_map(|h| &h.values) {
-            ends[digit(*value).unsigned_abs() as usize] += 1;
+        let mut digits = Vec::with_capacity(halves.iter().map(|h| h.values.len()).sum());
+        for halves in halves {
+            digits.extend(halves.values.iter().map(|value| digit(*value)));
+        }
+        for digit in &digits {
+            ends[digit.unsigned_abs() as usize] += 1;
         }
         // Where each bucket starts; when it has been filled, this is where it ends.
         let mut start = 0;
@@ -93,8 +97,7 @@ impl Windows {
             start += count;
         }
         let mut refs = vec![0u32; start as usize];
-        for (value, base) in halves.iter().flat_map(|h| h.values.iter().zip(&h.refs)) {
-            let digit = digit(*value);
+        for (digit, base) in digits.into_iter().zip(halves.iter().flat_map(|h| &h.refs)) {
             if digit != 0 {
                 let end = &mut ends[digit.unsigned_abs() as usize];
                 refs[*end as usize] = base ^ (digit as u32 & NEGATIVE);
