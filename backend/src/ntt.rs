@@ -8,11 +8,13 @@
 //! 2. Of eight results in a row a square is transposed, and eight lanes become the eight inputs of a transform of size 8 across. It writes whole
 //!    blocks.
 //!
-//! All of these evaluate at points `G r^i`, where `r` is a root of unity, by decimation in time: `f(X) = f0(X^2) + X f1(X^2)`. The shift `G` is in the
-//! factors (`X` at the point itself) and costs nothing. It is what joins the rounds as well: there is no pass that multiplies by twiddle factors.
+//! All of these evaluate at points `G r^i`, where `r` is a root of unity, by decimation in time: `f(X) = f0(X^2) + X f1(X^2)`. `G` is in the factors
+//! (`X` at the point itself) and costs nothing: it is the shift for the first round, and for the second one it is what else would be a pass
+//! between the rounds that multiplies by powers of roots. What the transform across would have of its own for each block, the second round's
+//! first level multiplies into each lane: it has a product for each element instead of one for each pair.
 //!
-//! Memory: tables of about 80 bytes an element of `n` for each shift (see [`Coset`]), and 40 to 64 bytes an element for each thread while it
-//! transforms, which are kept for the next time.
+//! Memory: tables of 10 bytes an element of `n` for each shift (and 1.3 kB for each result of the first round, of which there are about
+//! `sqrt(n)`), and 40 bytes an element for each thread that transforms, which are kept for the next time.
 
 mod passes;
 mod plan;
@@ -31,7 +33,7 @@ use passes::{Buffers, Finish, Job};
 use plan::Plan;
 use rayon::prelude::*;
 use small::Small;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The least `k`.
 pub const MIN_K: u32 = 3;
@@ -163,7 +165,7 @@ impl<E: Engine> Ntt<E> {
         c.transform(&c.interpolation, finish, &mut columns);
     }
 
-    /// What evaluates at the points `shift * omega^i`. Computes its table, which takes less time than two transforms.
+    /// What evaluates at the points `shift * omega^i`. Computes its table, which takes less time than a transform.
     ///
     /// # Panics
     ///
@@ -176,15 +178,19 @@ impl<E: Engine> Ntt<E> {
             common: self.common.clone(),
             inverse,
             evaluation: Way::new(c.engine, c.k, c.omega, shift),
+            scale: OnceLock::new(),
         }
     }
 }
 
-/// The transforms of size `2^k` at the points `shift * omega^i`, made by [`Ntt::coset`]. It keeps a table of 80 bytes for each of them.
+/// The transforms of size `2^k` at the points `shift * omega^i`, made by [`Ntt::coset`]. It keeps a table of 10 bytes for each of them,
+/// and 32 more once it has interpolated.
 pub struct Coset<E: Engine> {
     common: Arc<Common<E>>,
     inverse: Fr,
     evaluation: Way<E>,
+    /// `shift^-i / n`.
+    scale: OnceLock<Column<Fr>>,
 }
 
 impl<E: Engine> Coset<E> {
@@ -223,10 +229,14 @@ impl<E: Engine> Coset<E> {
     /// If a column has not `2^k` elements.
     pub fn interpolate(&self, columns: &mut [Column<Fr>]) {
         let c = &*self.common;
-        let inverse_n = Fr::TWO_INV.pow([u64::from(c.k)]);
-        let scale = powers(c.engine, inverse_n, self.inverse, c.n());
+        if self.scale.get().is_none() {
+            let inverse_n = Fr::TWO_INV.pow([u64::from(c.k)]);
+            // Not within the lock: its threads might come here for another task. If several did it, they did the same.
+            let _ = (self.scale).set(powers(c.engine, inverse_n, self.inverse, c.n()));
+        }
+        let scale = self.scale.get().expect("it is set");
         let mut columns: Vec<_> = columns.iter_mut().map(|c| (None, c)).collect();
-        let finish = Finish::Multiply(&scale);
+        let finish = Finish::Multiply(scale);
         c.transform(&c.interpolation, finish, &mut columns);
     }
 }

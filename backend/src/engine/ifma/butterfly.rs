@@ -96,7 +96,8 @@ impl Ifma {
         }
         sum
     }
-    /// Has the limbs computed before anything that comes after another fence. It is no instruction.
+    /// Has the limbs computed before what comes after the next fence. It is no instruction. Two multiply-adds start in each cycle and each takes
+    /// four, so that products need many sums in turn; left alone, the compiler computes one sum after the other, and the processor waits.
     #[inline(always)]
     fn fence(self, x: &mut Limbs) {
         #[inline]
