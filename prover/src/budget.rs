@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use halo2_proofs::halo2curves::bn256::Fr;
+use halo2_proofs::plonk::Assigned;
 use thiserror::Error;
 
 use crate::calibration::{Calibration, Work};
@@ -10,12 +12,16 @@ use crate::memory;
 use crate::srs::MAX_K;
 use crate::transcript::ProofShape;
 
-/// Bytes at the peak, which is the inversion of the first phase's fractions: for each advice cell, each first-phase cell
-/// besides, each fixed cell, and each row (reference string and the key's own polynomials). Measured, see the book.
-const PER_ADVICE_CELL: u64 = 104;
-const PER_FIRST_PHASE_CELL: u64 = 122;
-const PER_FIXED_CELL: u64 = 64;
-const PER_ROW: u64 = 224;
+/// Bytes of each advice cell while the quotient is computed, which is the peak where columns are handed over whole: a coefficient
+/// and a value on a coset.
+const PER_ADVICE_CELL: u64 = 64;
+/// The same of each fixed cell: the key's value and coefficient, the prover's coefficient, and a value on a coset.
+const PER_FIXED_CELL: u64 = 128;
+/// The same of each row: reference string and bases, Lagrange polynomials, pieces of the quotient, and what the system's allocator keeps.
+/// Measured, see the book.
+const PER_ROW: u64 = 3400;
+/// Bytes of an advice cell that a synthesis assigns: a fraction.
+const PER_ASSIGNED_CELL: u64 = std::mem::size_of::<Assigned<Fr>>() as u64;
 /// Bytes that the process takes however small the circuit.
 const BASE: u64 = 30 << 20;
 /// The smallest size that a refusal proposes.
@@ -79,6 +85,7 @@ pub struct Budget {
     pub proof_bytes: usize,
     /// Gas to verify it on L1, if known.
     pub l1_gas: Option<u64>,
+    synthesized: bool,
     witness_bytes: u64,
 }
 
@@ -95,12 +102,13 @@ impl Budget {
             rows_used: None,
             advice_columns: cs.num_advice_columns(),
             work,
-            peak_bytes: peak_bytes(k, &work, witness_bytes),
+            peak_bytes: peak_bytes(k, &work, C::SYNTHESIZED, witness_bytes),
             available_bytes: memory::available().map(|free| free + memory::resident().unwrap_or(0)),
             seconds: plan.iter().map(|(_, seconds)| seconds).sum(),
             measured,
             proof_bytes: ProofShape::of_constraint_system(&cs).proof_bytes(),
             l1_gas: None,
+            synthesized: C::SYNTHESIZED,
             witness_bytes,
         }
     }
@@ -116,7 +124,7 @@ impl Budget {
         };
         let fits = (SMALLEST_K..self.k.min(MAX_K)).rev().find(|k| {
             let witness = self.witness_bytes >> (self.k - k);
-            peak_bytes(*k, &self.work, witness) <= available
+            peak_bytes(*k, &self.work, self.synthesized, witness) <= available
         });
         Err(BudgetError::Memory {
             k: self.k,
@@ -128,13 +136,19 @@ impl Budget {
     }
 }
 
-fn peak_bytes(k: u32, work: &Work, witness_bytes: u64) -> u64 {
-    let first = u64::from(work.first_phase);
-    let per_row = PER_ADVICE_CELL * (first + u64::from(work.second_phase))
-        + PER_FIRST_PHASE_CELL * first
-        + PER_FIXED_CELL * u64::from(work.fixed)
-        + PER_ROW;
-    BASE + (per_row << k.min(32)) + witness_bytes
+fn peak_bytes(k: u32, work: &Work, synthesized: bool, witness_bytes: u64) -> u64 {
+    let [first, second] = [work.first_phase, work.second_phase].map(u64::from);
+    let advice = first + second;
+    let quotient = PER_ADVICE_CELL * advice + PER_FIXED_CELL * u64::from(work.fixed);
+    // The last phase's values and coefficients beside all cells.
+    let last = if second > 0 { second } else { first };
+    let assigned = PER_ASSIGNED_CELL * advice + PER_ADVICE_CELL / 2 * (advice + last);
+    let most = if synthesized {
+        quotient.max(assigned)
+    } else {
+        quotient
+    };
+    BASE + ((most + PER_ROW) << k.min(32)) + witness_bytes
 }
 
 impl fmt::Display for Budget {

@@ -25,6 +25,8 @@ pub trait ProvableCircuit: Circuit<Fr> + Sized {
     const NAME: &'static str;
     /// How many public values it has.
     const PUBLIC_VALUES: usize;
+    /// Whether [`ProvableCircuit::assign`] goes through the circuit's synthesis, which keeps each advice cell as a fraction meanwhile.
+    const SYNTHESIZED: bool = true;
 
     /// It has `2^k` rows.
     fn k(&self) -> u32;
@@ -45,7 +47,7 @@ pub trait ProvableCircuit: Circuit<Fr> + Sized {
         Synthesis::new(self, &[public], constraints).assign(phases)
     }
 
-    /// Bytes that the witness takes in memory beside halo2's own columns.
+    /// Bytes that the witness takes in memory beside the prover's own columns.
     fn witness_bytes(&self) -> u64 {
         0
     }

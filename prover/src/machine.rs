@@ -12,6 +12,7 @@ use crate::synthetic::Synthetic;
 impl ProvableCircuit for MachineCircuit {
     const NAME: &'static str = "machine";
     const PUBLIC_VALUES: usize = 2;
+    const SYNTHESIZED: bool = false;
 
     fn k(&self) -> u32 {
         Self::k(self)
