@@ -86,15 +86,40 @@ impl Ifma {
     /// `sum + a b` modulo 2^260, not carried.
     #[inline(always)]
     fn add_low(self, mut sum: Limbs, a: Limbs, b: Limbs) -> Limbs {
-        for i in 0..LIMBS {
-            for j in 0..LIMBS - i {
-                sum[i + j] = self.low_product(sum[i + j], a[i], b[j]);
-                if i + j + 1 < LIMBS {
-                    sum[i + j + 1] = self.high_product(sum[i + j + 1], a[i], b[j]);
+        each_limb!(I => {
+            each_limb!(J => {
+                if I + J < LIMBS {
+                    sum[(I + J) % LIMBS] = self.low_product(sum[(I + J) % LIMBS], a[I], b[J]);
                 }
-            }
-        }
+                if I + J + 1 < LIMBS {
+                    sum[(I + J + 1) % LIMBS] = self.high_product(sum[(I + J + 1) % LIMBS], a[I], b[J]);
+                }
+            });
+            self.fence(&mut sum);
+        });
         sum
+    }
+    /// The limbs of `a b` from the fifth on, not carried, without what is carried into them: less than `9 + 2^-48` too little.
+    // Each case is compiled by itself, with constants.
+    #[allow(clippy::absurd_extreme_comparisons)]
+    #[inline(always)]
+    fn high_half(self, a: Limbs, b: Limbs) -> Limbs {
+        let (mut low, mut high) = ([self.none(); LIMBS], [self.none(); LIMBS]);
+        each_limb!(I => {
+            each_limb!(J => {
+                const K: usize = (I + J) % LIMBS;
+                const NEXT: usize = (I + J + 1) % LIMBS;
+                if I + J >= LIMBS {
+                    low[K] = self.low_product(low[K], a[I], b[J]);
+                }
+                if I + J + 1 >= LIMBS {
+                    high[NEXT] = self.high_product(high[NEXT], a[I], b[J]);
+                }
+            });
+            self.fence(&mut low);
+            self.fence(&mut high);
+        });
+        self.sum_of(low, high)
     }
     /// Has the limbs computed before what comes after the next fence. It is no instruction. Two multiply-adds start in each cycle and each takes
     /// four, so that products need many sums in turn; left alone, the compiler computes one sum after the other, and the processor waits.
@@ -124,46 +149,11 @@ impl Ifma {
     #[inline(always)]
     fn prepared<F: Field>(self, y: Limbs, [w, quotient]: [Limbs; 2]) -> Limbs {
         let y = self.carried_up(y);
-        let none = [self.none(); LIMBS];
-        let (mut low, mut high, mut q_low, mut q_high) = (none, none, none, none);
-        q_low[0] = self.set(HALF_ERROR);
-        each_limb!(I => {
-            each_limb!(J => {
-                const K: usize = (I + J) % LIMBS;
-                const NEXT: usize = (I + J + 1) % LIMBS;
-                if I + J < LIMBS {
-                    low[K] = self.low_product(low[K], y[I], w[J]);
-                } else {
-                    q_low[K] = self.low_product(q_low[K], y[I], quotient[J]);
-                }
-                if I + J + 1 < LIMBS {
-                    high[NEXT] = self.high_product(high[NEXT], y[I], w[J]);
-                } else {
-                    q_high[NEXT] = self.high_product(q_high[NEXT], y[I], quotient[J]);
-                }
-            });
-            self.fence(&mut low);
-            self.fence(&mut high);
-            self.fence(&mut q_low);
-            self.fence(&mut q_high);
-        });
-        let q = self.carried_up(self.sum_of(q_low, q_high));
-        let c = self.same(&Of::<F>::COMPLEMENT);
-        each_limb!(I => {
-            each_limb!(J => {
-                const K: usize = (I + J) % LIMBS;
-                const NEXT: usize = (I + J + 1) % LIMBS;
-                if I + J < LIMBS {
-                    low[K] = self.low_product(low[K], q[I], c[J]);
-                }
-                if I + J + 1 < LIMBS {
-                    high[NEXT] = self.high_product(high[NEXT], q[I], c[J]);
-                }
-            });
-            self.fence(&mut low);
-            self.fence(&mut high);
-        });
-        self.sum_of(low, high)
+        let mut q = self.high_half(y, quotient);
+        q[0] = self.add64(q[0], self.set(HALF_ERROR));
+        let q = self.carried_up(q);
+        let product = self.add_low([self.none(); LIMBS], y, w);
+        self.add_low(product, q, self.same(&Of::<F>::COMPLEMENT))
     }
     /// The same elements from 0 to `2 p`, modulo 2^260 and not carried.
     #[inline(always)]
