@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`field`] | the two prime fields as words |
 //! | [`engine`] | arithmetic on eight elements at a time, by the fastest instructions there are |
-//! | [`column`] | vectors of elements in an engine's own form |
+//! | [`mod@column`] | vectors of elements in an engine's own form |
 //! | [`msm`] | sums of multiples of fixed points of the curve |
 //! | [`ntt`] | transforms between coefficients and values |
 //! | [`quotient`] | the constraints, folded, on the rows of a coset |
