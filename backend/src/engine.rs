@@ -135,3 +135,16 @@ pub fn with_engine<W: WithEngine>(portable: bool, work: W) -> W::Output {
     }
     work.with(Portable)
 }
+
+/// The name of the engine that [`with_engine`] takes.
+#[must_use]
+pub fn name(portable: bool) -> &'static str {
+    struct Name;
+    impl WithEngine for Name {
+        type Output = &'static str;
+        fn with<E: Engine>(self, _: E) -> &'static str {
+            E::NAME
+        }
+    }
+    with_engine(portable, Name)
+}

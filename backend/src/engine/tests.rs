@@ -222,13 +222,6 @@ proptest! {
 /// On a machine that has the instructions, they are what is tested.
 #[test]
 fn says_which_engine_is_tested() {
-    struct Name;
-    impl WithEngine for Name {
-        type Output = &'static str;
-        fn with<E: Engine>(self, _: E) -> &'static str {
-            E::NAME
-        }
-    }
-    assert_eq!(with_engine(true, Name), Portable::NAME);
-    eprintln!("the fastest engine here: {}", with_engine(false, Name));
+    assert_eq!(name(true), Portable::NAME);
+    eprintln!("the fastest engine here: {}", name(false));
 }
