@@ -54,7 +54,7 @@ impl<'a> Prover<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Size`], and [`Error::Unsupported`] for fewer than 8 rows.
+    /// [`Error::Size`], [`Error::Degree`], and [`Error::Unsupported`] for fewer than 8 or more than 2^20 rows.
     pub fn new(
         parameters: &ParamsKZG<Bn256>,
         key: impl Deref<Target = ProvingKey<G1Affine>> + Send + Sync + 'a,
