@@ -259,6 +259,23 @@ impl Ifma {
         }
         self.carried([t[5], t[6], t[7], t[8], t[9]])
     }
+    /// The integer less as many times `p` as are in an integer with that upper limb, rounded down.
+    #[inline(always)]
+    fn without_multiple<F: Field>(self, mut x: Limbs, upper: Register) -> Limbs {
+        let times = self.high_product(self.none(), upper, self.set(Of::<F>::RATIO));
+        let times = self.right::<45>(times);
+        // So many times 2^260 - p are added modulo 2^260.
+        let complement = self.constant(Of::<F>::COMPLEMENT);
+        for i in 0..LIMBS {
+            x[i] = self.low_product(x[i], times, complement[i]);
+            if i + 1 < LIMBS {
+                x[i + 1] = self.high_product(x[i + 1], times, complement[i]);
+            }
+        }
+        let mut x = self.carried(x);
+        x[LIMBS - 1] = self.and(x[LIMBS - 1], self.set(MASK));
+        x
+    }
     /// The integer below `p`, of one below `2 p`.
     #[inline(always)]
     fn canonical<F: Field>(self, x: Limbs) -> Limbs {
@@ -440,21 +457,8 @@ impl Arithmetic for Ifma {
     }
     #[inline(always)]
     fn reduce<F: Field>(self, a: Limbs) -> Limbs {
-        // How often p is in the integer, or one less: the upper limb decides it but for less than 2^-43. Then that many times 2^260 - p are
-        // added modulo 2^260.
-        let times = self.high_product(self.none(), a[LIMBS - 1], self.set(Of::<F>::RATIO));
-        let times = self.right::<45>(times);
-        let complement = self.constant(Of::<F>::COMPLEMENT);
-        let mut x = a;
-        for i in 0..LIMBS {
-            x[i] = self.low_product(x[i], times, complement[i]);
-            if i + 1 < LIMBS {
-                x[i + 1] = self.high_product(x[i + 1], times, complement[i]);
-            }
-        }
-        let mut x = self.carried(x);
-        x[LIMBS - 1] = self.and(x[LIMBS - 1], self.set(MASK));
-        x
+        // How often p is in the integer, or one less: the upper limb decides it but for less than 2^-43.
+        self.without_multiple::<F>(a, a[LIMBS - 1])
     }
     #[inline(always)]
     fn sum<F: Field>(self) -> [Register; 2 * LIMBS] {

@@ -1,6 +1,6 @@
 //! Coordinates of points: from anywhere in memory, and sums that are carried once.
 
-use super::{Ifma, LIMBS, Limbs, MASK, Of, Register, times};
+use super::{Ifma, LIMBS, Limbs, Of, Register, times};
 use crate::{
     engine::{
         LANES,
@@ -103,19 +103,8 @@ impl Points for Ifma {
         // As `reduce`, but what the lower limbs carry is not in the upper one yet: it is between -32 and 32. With 32 less, p is not taken away
         // too often; once too few still, as 64 is less than 2^-38 of the upper limb of p. The upper limb is at least that of p less 32.
         let multiple = self.constant(const { times(K, Of::<F>::LIMBS_OF_P) });
-        let mut x: Limbs = std::array::from_fn(|i| self.add64(a[i], multiple[i]));
+        let x: Limbs = std::array::from_fn(|i| self.add64(a[i], multiple[i]));
         let upper = self.sub64(x[LIMBS - 1], self.set(32));
-        let times = self.high_product(self.none(), upper, self.set(Of::<F>::RATIO));
-        let times = self.right::<45>(times);
-        let complement = self.constant(Of::<F>::COMPLEMENT);
-        for i in 0..LIMBS {
-            x[i] = self.low_product(x[i], times, complement[i]);
-            if i + 1 < LIMBS {
-                x[i + 1] = self.high_product(x[i + 1], times, complement[i]);
-            }
-        }
-        let mut x = self.carried(x);
-        x[LIMBS - 1] = self.and(x[LIMBS - 1], self.set(MASK));
-        x
+        self.without_multiple::<F>(x, upper)
     }
 }
