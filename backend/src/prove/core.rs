@@ -305,7 +305,7 @@ impl<K: Key, E: Engine> Prepared for Core<K, E> {
 
         let mut phases = Committing::new(self, rng, channel, observer);
         witness(&mut phases)?;
-        if let Some(_missing) = phases.next() {
+        if phases.next().is_some() {
             return Err(Error::Phases {
                 have: phases.phase,
                 want: phases.columns.len(),
