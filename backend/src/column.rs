@@ -1,6 +1,7 @@
 //! Columns: vectors of field elements in an engine's own form.
 
 use crate::{
+    array::Array,
     engine::{Arithmetic, Block, LANES},
     field::Field,
 };
@@ -8,7 +9,7 @@ use crate::{
 /// A vector of elements in blocks of [`LANES`], as the engine that filled it keeps them.
 #[derive(Clone, Debug)]
 pub struct Column<F> {
-    blocks: Vec<Block<F>>,
+    blocks: Array<Block<F>>,
 }
 
 impl<F: Field> Column<F> {
@@ -20,7 +21,12 @@ impl<F: Field> Column<F> {
     #[must_use]
     pub fn zeros(n: usize) -> Self {
         assert_eq!(n % LANES, 0, "a column has whole blocks");
-        let blocks = vec![Block::ZERO; n / LANES];
+        let blocks = Array::Own(vec![Block::ZERO; n / LANES]);
+        Self { blocks }
+    }
+
+    /// The column of these blocks.
+    pub(crate) fn of(blocks: Array<Block<F>>) -> Self {
         Self { blocks }
     }
 
@@ -34,7 +40,7 @@ impl<F: Field> Column<F> {
         engine.run(
             #[inline(always)]
             || {
-                for (block, values) in column.blocks.iter_mut().zip(values.as_chunks().0) {
+                for (block, values) in column.blocks_mut().iter_mut().zip(values.as_chunks().0) {
                     engine.store(engine.import(values), block);
                 }
             },
@@ -48,7 +54,7 @@ impl<F: Field> Column<F> {
         engine.run(
             #[inline(always)]
             || {
-                for (values, block) in values.as_chunks_mut().0.iter_mut().zip(&self.blocks) {
+                for (values, block) in values.as_chunks_mut().0.iter_mut().zip(self.blocks()) {
                     *values = engine.export(engine.load(block));
                 }
             },
@@ -76,6 +82,6 @@ impl<F: Field> Column<F> {
 
     /// Its blocks, to be written.
     pub fn blocks_mut(&mut self) -> &mut [Block<F>] {
-        &mut self.blocks
+        self.blocks.to_mut()
     }
 }

@@ -28,6 +28,12 @@ pub enum Error {
         /// The key's degree.
         room: usize,
     },
+    /// The file of a prepared key cannot be used.
+    #[error("the prepared key cannot be used: {0}; write it anew")]
+    KeyFile(&'static str),
+    /// The file of a prepared key cannot be read.
+    #[error("the prepared key cannot be read: {0}")]
+    Map(std::io::Error),
     /// Too few or too many instance columns.
     #[error("{have} instance columns were given, the circuit has {want}")]
     InstanceColumns {

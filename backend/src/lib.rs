@@ -9,6 +9,7 @@
 //! | [`ntt`] | transforms between coefficients and values |
 //! | [`quotient`] | the constraints, folded, on the rows of a coset |
 
+mod array;
 pub mod column;
 pub mod engine;
 mod error;

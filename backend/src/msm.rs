@@ -19,12 +19,15 @@ mod scalars;
 mod tests;
 mod windows;
 
-use crate::engine::{Engine, LANES};
+use crate::{
+    array::Array,
+    engine::{Engine, LANES},
+};
 use arena::Arena;
 use buckets::{Sums, Weighted};
 use group::{Group, prime::PrimeCurveAffine};
 use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
-use points::Point;
+pub(crate) use points::Point;
 use rayon::prelude::*;
 use scalars::Halves;
 use std::sync::{Mutex, PoisonError};
@@ -45,11 +48,39 @@ pub struct Bases<E> {
     engine: E,
     len: usize,
     /// The points, then their images under the endomorphism.
-    points: Vec<Point>,
+    points: Array<Point>,
     /// Whether one of the points is the identity.
     identities: bool,
     /// Memory of tasks, kept for the next ones.
     arenas: Mutex<Vec<Arena<E>>>,
+}
+
+/// What there is to know of the points that [`Bases`] keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    /// How many there were at first.
+    len: u64,
+    /// 1 if one of these is the identity, else 0.
+    identities: u64,
+}
+
+impl Layout {
+    /// So many numbers.
+    pub(crate) const WORDS: usize = 2;
+
+    pub(crate) fn words(self) -> [u64; Self::WORDS] {
+        [self.len, self.identities]
+    }
+
+    pub(crate) fn of([len, identities]: [u64; Self::WORDS]) -> Self {
+        Self { len, identities }
+    }
+
+    /// How many points are kept. `None` if they are too many.
+    pub(crate) fn points(self) -> Option<usize> {
+        let len = usize::try_from(self.len).ok()?;
+        len.checked_next_multiple_of(LANES)?.checked_mul(2)
+    }
 }
 
 impl<E: Engine> Bases<E> {
@@ -79,10 +110,30 @@ impl<E: Engine> Bases<E> {
         Self {
             engine,
             len,
-            points: all,
+            points: Array::Own(all),
             identities,
             arenas: Mutex::default(),
         }
+    }
+
+    /// What [`Bases::of`] makes them of again.
+    pub(crate) fn parts(&self) -> (Layout, &[Point]) {
+        let layout = Layout {
+            len: self.len as u64,
+            identities: u64::from(self.identities),
+        };
+        (layout, &self.points)
+    }
+
+    /// Bases of their [`parts`](Self::parts). `None` if these do not belong together.
+    pub(crate) fn of(engine: E, layout: Layout, points: Array<Point>) -> Option<Self> {
+        (layout.points()? == points.len()).then(|| Self {
+            engine,
+            len: layout.len as usize,
+            points,
+            identities: layout.identities != 0,
+            arenas: Mutex::default(),
+        })
     }
 
     /// How many points there are.

@@ -153,6 +153,12 @@ impl<E: Engine> Ntt<E> {
         }
     }
 
+    /// The size, `2^k`.
+    #[must_use]
+    pub fn n(&self) -> usize {
+        self.common.n()
+    }
+
     /// Of values at `omega^i` the coefficients of the polynomial of degree below `2^k` that has them. In place, on all cores.
     ///
     /// # Panics

@@ -3,8 +3,7 @@
 use ff::{BatchInvert, Field, PrimeField};
 use halo2_proofs::{
     halo2curves::bn256::Fr,
-    halo2curves::bn256::G1Affine,
-    plonk::{Any, ConstraintSystem, ProvingKey},
+    plonk::{Any, ConstraintSystem},
 };
 use rand::RngCore;
 use rayon::prelude::*;
@@ -12,10 +11,10 @@ use rayon::prelude::*;
 /// Rows that a task takes at once.
 const CHUNK: usize = 1 << 12;
 
-/// Values of all rows of the columns of a proof.
+/// Values of all rows of the columns of a proof, as far as they are needed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Values<'a> {
-    pub(crate) fixed: &'a [&'a [Fr]],
+    pub(crate) fixed: &'a [Vec<Fr>],
     pub(crate) advice: &'a [Vec<Fr>],
     pub(crate) instance: &'a [Vec<Fr>],
 }
@@ -24,7 +23,7 @@ impl<'a> Values<'a> {
     /// A column's.
     pub(crate) fn column(&self, kind: Any, index: usize) -> &'a [Fr] {
         match kind {
-            Any::Fixed => self.fixed[index],
+            Any::Fixed => &self.fixed[index],
             Any::Advice(_) => &self.advice[index],
             Any::Instance => &self.instance[index],
         }
@@ -57,9 +56,10 @@ pub(crate) fn running_product(
 ///
 /// A set's product is 1, or what the set before came to, in row 0, and changes from row to row by
 /// `prod (p + delta^j beta X + gamma) / prod (p + beta s + gamma)` over its columns `p` and their permutations `s`. The last
-/// rows are random.
+/// rows are random. `sigmas` are values.
 pub(crate) fn products(
-    key: &ProvingKey<G1Affine>,
+    sigmas: &[Vec<Fr>],
+    omega: Fr,
     constraints: &ConstraintSystem<Fr>,
     values: Values<'_>,
     beta: Fr,
@@ -69,8 +69,6 @@ pub(crate) fn products(
     let columns = constraints.permutation().get_columns();
     let room = constraints.degree() - 2;
     let blinding = constraints.blinding_factors();
-    let omega = key.get_vk().get_domain().get_omega();
-    let sigmas = key.permutation().permutations();
     let (mut first, mut delta, mut products) = (Fr::ONE, Fr::ONE, vec![]);
     for (columns, sigmas) in columns.chunks(room).zip(sigmas.chunks(room)) {
         let rows = sigmas[0].len();

@@ -2,13 +2,14 @@
 
 mod channel;
 mod core;
+mod file;
 mod given;
 mod opened;
 mod phases;
 #[cfg(test)]
 mod tests;
 
-use self::core::{Core, Key, Prepared};
+use self::core::{Core, Prepared};
 use crate::{
     engine::{Engine, WithEngine, with_engine},
     error::Error,
@@ -16,14 +17,19 @@ use crate::{
     witness::{Synthesis, Witness},
 };
 use channel::{Channel, Written};
+use given::Given;
 use halo2_proofs::{
     halo2curves::bn256::{Bn256, Fr, G1Affine},
-    plonk::{Circuit, ProvingKey},
-    poly::kzg::commitment::ParamsKZG,
+    plonk::{Circuit, ProvingKey, VerifyingKey},
+    poly::{commitment::Params, kzg::commitment::ParamsKZG},
     transcript::{EncodedChallenge, TranscriptWrite},
 };
 use rand::RngCore;
-use std::{fmt, marker::PhantomData, ops::Deref};
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Write},
+};
 
 /// How a [`Prover`] works.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,16 +38,14 @@ pub struct Options {
     pub portable: bool,
 }
 
-/// A prover for one key: what does not depend on a witness is computed once.
-///
-/// The key may be borrowed (`&'a ProvingKey`) or shared (`Arc<ProvingKey>`).
-pub struct Prover<'a> {
+/// A prover for one key: what does not depend on a witness is computed once, or comes from a file.
+pub struct Prover {
     /// The key's hash, which a proof begins with.
     digest: Fr,
-    prepared: Box<dyn Prepared + 'a>,
+    prepared: Box<dyn Prepared>,
 }
 
-impl fmt::Debug for Prover<'_> {
+impl fmt::Debug for Prover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Prover")
             .field("engine", &self.prepared.engine())
@@ -49,36 +53,83 @@ impl fmt::Debug for Prover<'_> {
     }
 }
 
-impl<'a> Prover<'a> {
-    /// Prepares proofs with a key and the parameters that it was made with.
+/// Where a prover has from what belongs to its key.
+enum Origin<'a> {
+    Key(&'a ParamsKZG<Bn256>, &'a ProvingKey<G1Affine>),
+    File(&'a File),
+}
+
+/// Makes a prover.
+struct Prepare<'a> {
+    key: VerifyingKey<G1Affine>,
+    origin: Origin<'a>,
+}
+
+impl WithEngine for Prepare<'_> {
+    type Output = Result<Box<dyn Prepared>, Error>;
+    fn with<E: Engine>(self, engine: E) -> Self::Output {
+        let Self { key, origin } = self;
+        let verifying = key.clone();
+        let core = Core::new(engine, key, || match origin {
+            Origin::Key(parameters, key) => Given::new(engine, parameters, key),
+            Origin::File(file) => file::open(engine, &verifying, file),
+        })?;
+        Ok(Box::new(core))
+    }
+}
+
+impl Prover {
+    /// Prepares proofs with a key and the parameters that it was made with. Neither is needed afterwards.
     ///
     /// # Errors
     ///
     /// [`Error::Size`], [`Error::Degree`], and [`Error::Unsupported`] for fewer than 8 or more than 2^20 rows.
     pub fn new(
         parameters: &ParamsKZG<Bn256>,
-        key: impl Deref<Target = ProvingKey<G1Affine>> + Send + Sync + 'a,
+        key: &ProvingKey<G1Affine>,
         options: Options,
     ) -> Result<Self, Error> {
-        struct Prepare<'a, 'b, K> {
-            parameters: &'b ParamsKZG<Bn256>,
-            key: K,
-            lives: PhantomData<&'a ()>,
+        let k = key.get_vk().get_domain().k();
+        if k != parameters.k() {
+            return Err(Error::Size {
+                key: k,
+                parameters: parameters.k(),
+            });
         }
-        impl<'a, K: Key + 'a> WithEngine for Prepare<'a, '_, K> {
-            type Output = Result<Box<dyn Prepared + 'a>, Error>;
-            fn with<E: Engine>(self, engine: E) -> Self::Output {
-                Ok(Box::new(Core::new(engine, self.parameters, self.key)?))
-            }
-        }
-        let digest = key.get_vk().transcript_repr();
-        let prepare = Prepare {
-            parameters,
-            key,
-            lives: PhantomData,
-        };
-        let prepared = with_engine(options.portable, prepare)?;
+        Self::prepare(key.get_vk().clone(), Origin::Key(parameters, key), options)
+    }
+
+    /// Takes from a file what [`Prover::write`] wrote: neither proving key nor parameters are needed.
+    ///
+    /// The file is mapped into memory. It must not be changed as long as the prover lives; to remove it, or to put another one in its place, does
+    /// no harm.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::KeyFile`] if it is not whole, or if it was written for another key or with another engine, and those of [`Prover::new`].
+    pub fn open(key: VerifyingKey<G1Affine>, file: &File, options: Options) -> Result<Self, Error> {
+        Self::prepare(key, Origin::File(file), options)
+    }
+
+    fn prepare(
+        key: VerifyingKey<G1Affine>,
+        origin: Origin<'_>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let digest = key.transcript_repr();
+        let prepared = with_engine(options.portable, Prepare { key, origin })?;
         Ok(Self { digest, prepared })
+    }
+
+    /// Writes what was prepared, for [`Prover::open`]: 32 bytes for each row of each fixed and each copied column, and 256 for each row.
+    ///
+    /// The file is good for the same engine and the same order of bytes only.
+    ///
+    /// # Errors
+    ///
+    /// Those of `to`.
+    pub fn write(&self, mut to: impl Write) -> io::Result<()> {
+        self.prepared.write(&mut to)
     }
 
     /// The instructions that are used, in words.

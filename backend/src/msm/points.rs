@@ -3,7 +3,10 @@
 //! Points are affine. The slope of each addition needs an inverse; Montgomery's trick makes one inversion of all: a pass forward multiplies
 //! the differences of the `x` up, a pass backward takes the inverses out, each for eight additions at a time.
 
-use crate::engine::{Block, Engine, LANES, points::Single};
+use crate::{
+    array::Words,
+    engine::{Block, Engine, LANES, points::Single},
+};
 use ff::Field as _;
 use halo2_proofs::halo2curves::bn256::{Fq, G1Affine};
 
@@ -13,10 +16,13 @@ pub(super) const NEGATIVE: u32 = 1 << 31;
 /// A point as an engine keeps it; the identity has zeros (no point of the curve has `x = 0`, as 3 is no square).
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
-pub(super) struct Point {
+pub(crate) struct Point {
     x: Single<Fq>,
     y: Single<Fq>,
 }
+
+// SAFETY: two times four words, 64 bytes, which is its alignment.
+unsafe impl Words for Point {}
 
 impl Point {
     pub(super) const IDENTITY: Self = Self {

@@ -2,7 +2,8 @@
 
 use super::{
     channel::Channel,
-    given::{degree, interpolation, lagrange, random_polynomial},
+    file,
+    given::{Given, degree, interpolation, random_polynomial, read_by_lookups},
     phases::Committing,
 };
 use crate::{
@@ -21,16 +22,15 @@ use crate::{
 use ff::{Field, WithSmallOrderMulGroup};
 use group::{Curve, prime::PrimeCurveAffine};
 use halo2_proofs::{
-    halo2curves::bn256::{Bn256, Fr, G1, G1Affine},
-    plonk::{ConstraintSystem, ProvingKey},
-    poly::{
-        commitment::{Params, ParamsProver},
-        kzg::commitment::ParamsKZG,
-    },
+    halo2curves::bn256::{Fr, G1, G1Affine},
+    plonk::{Any, ConstraintSystem, VerifyingKey},
 };
 use rand::RngCore;
 use rayon::prelude::*;
-use std::ops::Deref;
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+};
 
 /// Gives the columns of each phase.
 pub(super) type Assign<'a> = dyn FnMut(&mut dyn Phases) -> Result<(), Error> + 'a;
@@ -39,6 +39,8 @@ pub(super) type Assign<'a> = dyn FnMut(&mut dyn Phases) -> Result<(), Error> + '
 pub(super) trait Prepared: Send + Sync {
     /// The engine's name.
     fn engine(&self) -> &'static str;
+    /// Writes what [`file::open`] reads.
+    fn write(&self, to: &mut dyn Write) -> io::Result<()>;
     /// Makes a proof; the key has been absorbed.
     fn prove(
         &self,
@@ -60,39 +62,82 @@ struct Part<E: Engine> {
     to_pieces: Vec<Fr>,
 }
 
-/// What is computed once for a key.
-pub(super) struct Core<K, E: Engine> {
-    pub(super) engine: E,
-    pub(super) key: K,
-    k: u32,
-    pub(super) powers: Bases<E>,
-    pub(super) lagrange: Bases<E>,
-    pub(super) ntt: Ntt<E>,
-    parts: Vec<Part<E>>,
-    program: Program,
-    pub(super) fixed: Vec<Column<Fr>>,
-    pub(super) sigma: Vec<Column<Fr>>,
-    first: Column<Fr>,
-    last: Column<Fr>,
-    active: Column<Fr>,
+/// The cosets on which the quotient is computed: as many as it has pieces.
+fn parts<E: Engine>(ntt: &Ntt<E>, pieces: usize, step: Fr) -> Vec<Part<E>> {
+    let shifts = std::iter::successors(Some(Fr::ZETA), |s| Some(s * step));
+    let shifts: Vec<Fr> = shifts.take(pieces).collect();
+    let n = ntt.n() as u64;
+    let nodes: Vec<Fr> = shifts.iter().map(|s| s.pow_vartime([n])).collect();
+    let inverse = interpolation(&nodes);
+    let parts = shifts.iter().zip(&nodes).enumerate();
+    parts
+        .map(|(j, (shift, node))| Part {
+            coset: ntt.coset(*shift),
+            shift: *shift,
+            scale: (node - Fr::ONE).invert().unwrap_or(Fr::ZERO),
+            to_pieces: inverse.iter().map(|row| row[j]).collect(),
+        })
+        .collect()
 }
 
-/// Where a proving key is kept.
-pub(super) trait Key: Deref<Target = ProvingKey<G1Affine>> + Send + Sync {}
+/// The columns, of those that are read, that are 1 on some rows and 0 on the others.
+fn indicators<E: Engine>(
+    ntt: &Ntt<E>,
+    engine: E,
+    blinding: usize,
+    read: &BTreeSet<Source>,
+) -> Vec<(Source, Column<Fr>)> {
+    let last = ntt.n() - blinding - 1;
+    let all = [
+        (Source::LagrangeFirst, 0..1),
+        (Source::LagrangeLast, last..last + 1),
+        (Source::Active, 0..last),
+    ];
+    let all = all.into_iter().filter(|(source, _)| read.contains(source));
+    let (sources, mut columns): (Vec<_>, Vec<_>) = all
+        .map(|(source, ones)| {
+            let mut values = vec![Fr::ZERO; ntt.n()];
+            values[ones].fill(Fr::ONE);
+            (source, Column::import(engine, &values))
+        })
+        .unzip();
+    ntt.interpolate(&mut columns);
+    sources.into_iter().zip(columns).collect()
+}
 
-impl<K: Deref<Target = ProvingKey<G1Affine>> + Send + Sync> Key for K {}
+/// What is computed once for a key.
+pub(super) struct Core<E: Engine> {
+    pub(super) engine: E,
+    pub(super) key: VerifyingKey<G1Affine>,
+    k: u32,
+    pub(super) given: Given<E>,
+    pub(super) ntt: Ntt<E>,
+    /// The points at which columns are given: the rows.
+    rows: Coset<E>,
+    parts: Vec<Part<E>>,
+    program: Program,
+    /// Columns that the program reads.
+    read: BTreeSet<Source>,
+    /// Those of them that are 1 on some rows and 0 on the others.
+    indicators: Vec<(Source, Column<Fr>)>,
+    /// Fixed columns whose values on the rows are needed, too.
+    fixed_values: BTreeSet<usize>,
+}
 
-impl<K: Key, E: Engine> Core<K, E> {
-    pub(super) fn new(engine: E, parameters: &ParamsKZG<Bn256>, key: K) -> Result<Self, Error> {
-        let domain = key.get_vk().get_domain();
-        let constraints = key.get_vk().cs();
+impl<E: Engine> Core<E> {
+    /// By a verifying key and what belongs to it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Degree`] and [`Error::Unsupported`], and those of `given`, which is called once the key has been checked.
+    pub(super) fn new(
+        engine: E,
+        key: VerifyingKey<G1Affine>,
+        given: impl FnOnce() -> Result<Given<E>, Error>,
+    ) -> Result<Self, Error> {
+        let domain = key.get_domain();
+        let constraints = key.cs();
         let k = domain.k();
-        if k != parameters.k() {
-            return Err(Error::Size {
-                key: k,
-                parameters: parameters.k(),
-            });
-        }
         if k < 3 {
             return Err(Error::Unsupported("circuits of fewer than 8 rows"));
         }
@@ -103,8 +148,6 @@ impl<K: Key, E: Engine> Core<K, E> {
         if have > room {
             return Err(Error::Degree { have, room });
         }
-        let n = 1u64 << k;
-        let ntt = Ntt::new(engine, k);
         let pieces = domain.get_quotient_poly_degree();
         // The library reads `MAX_DEGREE` each time that it is asked for the degree.
         if pieces + 1 != room {
@@ -112,44 +155,25 @@ impl<K: Key, E: Engine> Core<K, E> {
                 "a key that was made with another `MAX_DEGREE` in the environment",
             ));
         }
-        let step = domain.get_extended_omega();
-        let shifts: Vec<Fr> = std::iter::successors(Some(Fr::ZETA), |s| Some(s * step))
-            .take(pieces)
-            .collect();
-        let nodes: Vec<Fr> = shifts.iter().map(|s| s.pow_vartime([n])).collect();
-        let inverse = interpolation(&nodes);
-        let parts = shifts.iter().zip(&nodes).enumerate();
-        let parts = parts
-            .map(|(j, (shift, node))| Part {
-                coset: ntt.coset(*shift),
-                shift: *shift,
-                scale: (node - Fr::ONE).invert().unwrap_or(Fr::ZERO),
-                to_pieces: inverse.iter().map(|row| row[j]).collect(),
-            })
-            .collect();
-        let import = |p: &[Fr]| Column::import(engine, p);
+        let given = given()?;
+        let ntt = Ntt::new(engine, k);
+        let program = Program::compile(constraints);
+        let read: BTreeSet<Source> = program.cells().iter().map(|c| c.source).collect();
+        let copied = constraints.permutation().get_columns().into_iter();
+        let copied = copied.filter(|c| *c.column_type() == Any::Fixed);
+        let mut fixed_values = read_by_lookups(constraints);
+        fixed_values.extend(copied.map(|c| c.index()));
         Ok(Self {
             engine,
             k,
-            powers: Bases::new(engine, parameters.get_g()),
-            lagrange: Bases::new(engine, &lagrange(parameters)?),
+            given,
+            rows: ntt.coset(Fr::ONE),
+            parts: parts(&ntt, pieces, domain.get_extended_omega()),
+            indicators: indicators(&ntt, engine, constraints.blinding_factors(), &read),
             ntt,
-            parts,
-            program: Program::compile(constraints),
-            fixed: key
-                .fixed_polys()
-                .iter()
-                .map(|p| import(p.values()))
-                .collect(),
-            sigma: key
-                .permutation()
-                .polys()
-                .iter()
-                .map(|p| import(p.values()))
-                .collect(),
-            first: import(key.l0().values()),
-            last: import(key.l_last().values()),
-            active: import(key.l_active_row().values()),
+            program,
+            read,
+            fixed_values,
             key,
         })
     }
@@ -159,7 +183,7 @@ impl<K: Key, E: Engine> Core<K, E> {
     }
 
     pub(super) fn constraints(&self) -> &ConstraintSystem<Fr> {
-        self.key.get_vk().cs()
+        self.key.cs()
     }
 
     /// Commits to columns by their values, and gives the points in order.
@@ -191,6 +215,28 @@ impl<K: Key, E: Engine> Core<K, E> {
             .collect();
         self.ntt.interpolate(&mut columns);
         columns
+    }
+
+    /// Values of those columns that are needed on a coset; the others are empty.
+    fn evaluate(
+        &self,
+        coset: &Coset<E>,
+        columns: &[Column<Fr>],
+        needed: impl Fn(usize) -> bool,
+    ) -> Vec<Column<Fr>> {
+        let needed: Vec<usize> = (0..columns.len()).filter(|i| needed(*i)).collect();
+        let coefficients: Vec<_> = needed.iter().map(|i| &columns[*i]).collect();
+        let mut all: Vec<_> = columns.iter().map(|_| Column::zeros(0)).collect();
+        for (i, values) in needed.into_iter().zip(coset.evaluate(&coefficients)) {
+            all[i] = values;
+        }
+        all
+    }
+
+    /// The same on the rows.
+    fn values(&self, columns: &[Column<Fr>], needed: impl Fn(usize) -> bool) -> Vec<Vec<Fr>> {
+        let values = self.evaluate(&self.rows, columns, needed);
+        values.par_iter().map(|v| v.export(self.engine)).collect()
     }
 
     /// Instance columns in full length.
@@ -226,34 +272,41 @@ impl<K: Key, E: Engine> Core<K, E> {
         observer: &dyn Observer,
     ) -> Result<Vec<Column<Fr>>, Error> {
         let steps = self.parts.len() + 1;
-        let mut cells = self.program.cells().iter();
-        let needs_identity = cells.any(|c| c.source == Source::Identity);
         let mut modulo = vec![];
         for (i, part) in self.parts.iter().enumerate() {
             tell(observer, Stage::Quotient, i, steps)?;
-            let on =
-                |columns: &[Column<Fr>]| part.coset.evaluate(&columns.iter().collect::<Vec<_>>());
-            let single = part
-                .coset
-                .evaluate(&[&self.first, &self.last, &self.active]);
-            let [first, last, active] = &single[..] else {
-                unreachable!("as many columns as were given");
+            let on = |columns: &[Column<Fr>], source: fn(usize) -> Source| {
+                self.evaluate(&part.coset, columns, |i| self.read.contains(&source(i)))
             };
-            let identity = needs_identity
+            let (sources, indicators): (Vec<_>, Vec<_>) = self
+                .indicators
+                .iter()
+                .map(|(s, column)| (*s, column))
+                .unzip();
+            let indicators = part.coset.evaluate(&indicators);
+            let indicator = |source| {
+                let place = sources.iter().position(|s| *s == source);
+                place.map(|i| &indicators[i])
+            };
+            let identity = self.read.contains(&Source::Identity);
+            let identity = identity
                 .then(|| ntt::powers(self.engine, part.shift, ntt::omega(self.k), self.n()));
             let inputs = Inputs {
                 rows: self.n(),
-                fixed: &on(&self.fixed),
-                advice: &on(&polynomials.advice),
-                instance: &on(&polynomials.instance),
-                sigma: &on(&self.sigma),
-                permutation_products: &on(&polynomials.permutation_products),
-                lookup_products: &on(&polynomials.lookup_products),
-                lookup_inputs: &on(&polynomials.lookup_inputs),
-                lookup_tables: &on(&polynomials.lookup_tables),
-                first: Some(first),
-                last: Some(last),
-                active: Some(active),
+                fixed: &on(&self.given.fixed, Source::Fixed),
+                advice: &on(&polynomials.advice, Source::Advice),
+                instance: &on(&polynomials.instance, Source::Instance),
+                sigma: &on(&self.given.sigma, Source::Sigma),
+                permutation_products: &on(
+                    &polynomials.permutation_products,
+                    Source::PermutationProduct,
+                ),
+                lookup_products: &on(&polynomials.lookup_products, Source::LookupProduct),
+                lookup_inputs: &on(&polynomials.lookup_inputs, Source::LookupInput),
+                lookup_tables: &on(&polynomials.lookup_tables, Source::LookupTable),
+                first: indicator(Source::LagrangeFirst),
+                last: indicator(Source::LagrangeLast),
+                active: indicator(Source::Active),
                 identity: identity.as_ref(),
             };
             let numerator = self.program.run(self.engine, &inputs, scalars, part.scale);
@@ -284,9 +337,13 @@ pub(super) struct Polynomials {
     pub(super) lookup_tables: Vec<Column<Fr>>,
 }
 
-impl<K: Key, E: Engine> Prepared for Core<K, E> {
+impl<E: Engine> Prepared for Core<E> {
     fn engine(&self) -> &'static str {
         E::NAME
+    }
+
+    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
+        file::write(&self.given, &self.key, to)
     }
 
     fn prove(
@@ -322,7 +379,7 @@ impl<K: Key, E: Engine> Prepared for Core<K, E> {
         debug_assert_eq!(challenges.len(), cs.num_challenges());
         debug_assert_eq!(advice.len(), cs.num_advice_columns());
 
-        let fixed_values: Vec<&[Fr]> = self.key.fixed_values().iter().map(|p| p.values()).collect();
+        let fixed_values = self.values(&self.given.fixed, |i| self.fixed_values.contains(&i));
         let advice_values = values.unwrap_or_default();
         let values = Values {
             fixed: &fixed_values,
@@ -333,16 +390,20 @@ impl<K: Key, E: Engine> Prepared for Core<K, E> {
         let theta = channel.challenge();
         let lookups = self.lookups(values, &challenges, theta, rng, channel, observer)?;
         let (beta, gamma) = (channel.challenge(), channel.challenge());
-        let steps = lookups.len() + usize::from(!self.sigma.is_empty());
+        let steps = lookups.len() + usize::from(!self.given.sigma.is_empty());
         tell(observer, Stage::Products, 0, steps)?;
-        let mut products = permutation::products(&self.key, cs, values, beta, gamma, rng);
+        let sigma_values = self.values(&self.given.sigma, |_| true);
+        let omega = ntt::omega(self.k);
+        let mut products =
+            permutation::products(&sigma_values, omega, cs, values, beta, gamma, rng);
+        drop(sigma_values);
         let sets = products.len();
         for lookup in &lookups {
             products.push(lookup.product(beta, gamma, cs.blinding_factors(), rng));
             Fr::random(&mut *rng);
         }
         let slices: Vec<&[Fr]> = products.iter().map(Vec::as_slice).collect();
-        self.say(&self.lagrange, &slices, channel)?;
+        self.say(&self.given.lagrange, &slices, channel)?;
         let mut permutation_products = self.coefficients(&slices);
         let lookup_products = permutation_products.split_off(sets);
         let permuted = |of: fn(&Permuted) -> &[Fr]| {
@@ -357,11 +418,17 @@ impl<K: Key, E: Engine> Prepared for Core<K, E> {
             lookup_inputs: permuted(|p| &p.permuted_input),
             lookup_tables: permuted(|p| &p.permuted_table),
         };
-        drop((products, lookups, advice_values, instance_values));
+        drop((
+            products,
+            lookups,
+            fixed_values,
+            advice_values,
+            instance_values,
+        ));
         tell(observer, Stage::Products, steps, steps)?;
 
         let random = random_polynomial(rng, n);
-        self.say(&self.powers, &[&random], channel)?;
+        self.say(&self.given.powers, &[&random], channel)?;
         let random = Column::import(engine, &random);
         let scalars = Scalars {
             challenges: &challenges,
@@ -377,14 +444,14 @@ impl<K: Key, E: Engine> Prepared for Core<K, E> {
         }
         let exported: Vec<Vec<Fr>> = pieces.par_iter().map(|p| p.export(engine)).collect();
         let slices: Vec<&[Fr]> = exported.iter().map(Vec::as_slice).collect();
-        self.say(&self.powers, &slices, channel)?;
+        self.say(&self.given.powers, &slices, channel)?;
         drop(exported);
 
         self.open(&polynomials, &pieces, &random, channel, observer)
     }
 }
 
-impl<K: Key, E: Engine> Core<K, E> {
+impl<E: Engine> Core<E> {
     /// The permuted columns of all look-ups, committed to.
     fn lookups(
         &self,
@@ -416,7 +483,7 @@ impl<K: Key, E: Engine> Core<K, E> {
         let columns: Vec<&[Fr]> = columns
             .flat_map(|l| [l.permuted_input.as_slice(), &l.permuted_table])
             .collect();
-        self.say(&self.lagrange, &columns, channel)?;
+        self.say(&self.given.lagrange, &columns, channel)?;
         tell(observer, Stage::Lookups, count, count)?;
         Ok(lookups)
     }

@@ -1,6 +1,6 @@
 //! What a key and its parameters give, in the form that the prover needs it.
 
-use crate::error::Error;
+use crate::{column::Column, engine::Engine, error::Error, msm::Bases};
 use ff::Field;
 use halo2_proofs::{
     SerdeFormat,
@@ -8,14 +8,54 @@ use halo2_proofs::{
         bn256::{Bn256, Fr, G1Affine},
         serde::SerdeObject,
     },
-    plonk::{ConstraintSystem, Expression},
-    poly::{commitment::Params, kzg::commitment::ParamsKZG},
+    plonk::{ConstraintSystem, Expression, ProvingKey},
+    poly::{
+        Coeff, Polynomial,
+        commitment::{Params, ParamsProver},
+        kzg::commitment::ParamsKZG,
+    },
 };
 use rand::{RngCore, SeedableRng, rngs::StdRng};
 use rayon::prelude::*;
+use std::{cell::RefCell, collections::BTreeSet};
+
+/// All that a proof needs beside the verifying key.
+pub(super) struct Given<E: Engine> {
+    /// Coefficients of the fixed columns.
+    pub(super) fixed: Vec<Column<Fr>>,
+    /// Coefficients of the permutations of the columns that take part in the permutation argument.
+    pub(super) sigma: Vec<Column<Fr>>,
+    /// The points to commit to coefficients with.
+    pub(super) powers: Bases<E>,
+    /// The points to commit to values with.
+    pub(super) lagrange: Bases<E>,
+}
+
+impl<E: Engine> Given<E> {
+    /// By a proving key and its parameters.
+    pub(super) fn new(
+        engine: E,
+        parameters: &ParamsKZG<Bn256>,
+        key: &ProvingKey<G1Affine>,
+    ) -> Result<Self, Error> {
+        let (fixed, sigma) = (key.fixed_polys(), key.permutation().polys());
+        let import = |polynomials: &[Polynomial<Fr, Coeff>]| -> Vec<_> {
+            let columns = polynomials.par_iter();
+            columns
+                .map(|p| Column::import(engine, p.values()))
+                .collect()
+        };
+        Ok(Self {
+            fixed: import(fixed),
+            sigma: import(sigma),
+            powers: Bases::new(engine, parameters.get_g()),
+            lagrange: Bases::new(engine, &lagrange(parameters)?),
+        })
+    }
+}
 
 /// Points of the Lagrange basis, which the library only writes.
-pub(super) fn lagrange(parameters: &ParamsKZG<Bn256>) -> Result<Vec<G1Affine>, Error> {
+fn lagrange(parameters: &ParamsKZG<Bn256>) -> Result<Vec<G1Affine>, Error> {
     const POINT: usize = 64;
     let n = parameters.n() as usize;
     let mut bytes = vec![];
@@ -39,6 +79,30 @@ pub(super) fn degree(constraints: &ConstraintSystem<Fr>) -> usize {
         2 + greatest(input).unwrap_or(0).max(1) + greatest(table).unwrap_or(0).max(1)
     });
     gates.into_iter().chain(lookups).max().unwrap_or(0)
+}
+
+/// The fixed columns that look-ups read.
+pub(super) fn read_by_lookups(constraints: &ConstraintSystem<Fr>) -> BTreeSet<usize> {
+    let lookups = constraints.lookups().iter();
+    let expressions =
+        lookups.flat_map(|l| l.input_expressions().iter().chain(l.table_expressions()));
+    let mut all = BTreeSet::new();
+    for expression in expressions {
+        let found = RefCell::new(&mut all);
+        expression.evaluate(
+            &|_| (),
+            &|_| (),
+            &|fixed| _ = found.borrow_mut().insert(fixed.column_index()),
+            &|_| (),
+            &|_| (),
+            &|_| (),
+            &|()| (),
+            &|(), ()| (),
+            &|(), ()| (),
+            &|(), _| (),
+        );
+    }
+    all
 }
 
 /// The inverse of the matrix with the rows `1, c, c^2, ...`: entry `(i, j)` is the coefficient of `X^i` in the polynomial that is 1 at `nodes[j]` and

@@ -2,7 +2,7 @@
 
 use super::{
     channel::Channel,
-    core::{Core, Key, Polynomials},
+    core::{Core, Polynomials},
 };
 use crate::{
     column::Column,
@@ -15,7 +15,7 @@ use ff::Field;
 use halo2_proofs::halo2curves::bn256::Fr;
 use std::collections::BTreeMap;
 
-impl<K: Key, E: Engine> Core<K, E> {
+impl<E: Engine> Core<E> {
     /// Evaluations, and the two commitments that open them.
     pub(super) fn open(
         &self,
@@ -35,8 +35,8 @@ impl<K: Key, E: Engine> Core<K, E> {
         // All polynomials in one list, and where the parts of the list begin.
         let groups: [&[Column<Fr>]; 8] = [
             &polynomials.advice,
-            &self.fixed,
-            &self.sigma,
+            &self.given.fixed,
+            &self.given.sigma,
             &polynomials.permutation_products,
             &polynomials.lookup_products,
             &polynomials.lookup_inputs,
@@ -62,7 +62,9 @@ impl<K: Key, E: Engine> Core<K, E> {
         let fixed_queries = cs.fixed_queries().iter().map(|(c, r)| (c.index(), r.0));
         let advice_queries: Vec<_> = queried(advice, advice_queries.collect()).collect();
         let fixed_queries: Vec<_> = queried(fixed, fixed_queries.collect()).collect();
-        let sigma_queries: Vec<_> = (0..self.sigma.len()).map(|i| (sigma + i, 0)).collect();
+        let sigma_queries: Vec<_> = (0..self.given.sigma.len())
+            .map(|i| (sigma + i, 0))
+            .collect();
 
         // What is said, in the order in which it is said.
         let mut said = advice_queries.clone();
@@ -80,7 +82,7 @@ impl<K: Key, E: Engine> Core<K, E> {
             said.extend([(input + i, 0), (input + i, -1), (table + i, 0)]);
         }
         tell(observer, Stage::Evaluations, 0, 1)?;
-        let omega = self.key.get_vk().get_domain().get_omega();
+        let omega = self.key.get_domain().get_omega();
         // Rotations by whole turns are the same.
         let turn = |rotation: i32| i64::from(rotation).rem_euclid(n as i64) as u64;
         let mut by_turn: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
@@ -129,10 +131,10 @@ impl<K: Key, E: Engine> Core<K, E> {
         tell(observer, Stage::Openings, 0, 2)?;
         let challenges = [channel.challenge(), channel.challenge()];
         let opening = Opening::new(engine, &all, &queries, points, challenges);
-        self.say(&self.powers, &[opening.first()], channel)?;
+        self.say(&self.given.powers, &[opening.first()], channel)?;
         tell(observer, Stage::Openings, 1, 2)?;
         let second = opening.second(engine, channel.challenge());
-        self.say(&self.powers, &[&second], channel)?;
+        self.say(&self.given.powers, &[&second], channel)?;
         tell(observer, Stage::Openings, 2, 2)
     }
 }

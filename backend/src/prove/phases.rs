@@ -1,9 +1,6 @@
 //! Commitments to the advice columns, phase by phase.
 
-use super::{
-    channel::Channel,
-    core::{Core, Key},
-};
+use super::{channel::Channel, core::Core};
 use crate::{
     column::Column,
     engine::Engine,
@@ -16,8 +13,8 @@ use halo2_proofs::halo2curves::bn256::Fr;
 use rand::RngCore;
 
 /// Commits to the advice columns phase by phase.
-pub(super) struct Committing<'b, K, E: Engine> {
-    core: &'b Core<K, E>,
+pub(super) struct Committing<'b, E: Engine> {
+    core: &'b Core<E>,
     rng: &'b mut dyn RngCore,
     channel: &'b mut dyn Channel,
     observer: &'b dyn Observer,
@@ -31,9 +28,9 @@ pub(super) struct Committing<'b, K, E: Engine> {
     pub(super) values: Option<Vec<Vec<Fr>>>,
 }
 
-impl<'b, K: Key, E: Engine> Committing<'b, K, E> {
+impl<'b, E: Engine> Committing<'b, E> {
     pub(super) fn new(
-        core: &'b Core<K, E>,
+        core: &'b Core<E>,
         rng: &'b mut dyn RngCore,
         channel: &'b mut dyn Channel,
         observer: &'b dyn Observer,
@@ -45,7 +42,7 @@ impl<'b, K: Key, E: Engine> Committing<'b, K, E> {
         for (column, phase) in phases.iter().enumerate() {
             columns[usize::from(*phase)].push(column);
         }
-        let reads_values = !core.constraints().lookups().is_empty() || !core.sigma.is_empty();
+        let reads_values = !core.constraints().lookups().is_empty() || !core.given.sigma.is_empty();
         Self {
             core,
             rng,
@@ -60,7 +57,7 @@ impl<'b, K: Key, E: Engine> Committing<'b, K, E> {
     }
 }
 
-impl<K: Key, E: Engine> Phases for Committing<'_, K, E> {
+impl<E: Engine> Phases for Committing<'_, E> {
     fn next(&self) -> Option<&[usize]> {
         self.columns.get(self.phase).map(Vec::as_slice)
     }
@@ -110,7 +107,8 @@ impl<K: Key, E: Engine> Phases for Committing<'_, K, E> {
             Fr::random(&mut *self.rng);
         }
         let slices: Vec<&[Fr]> = values.iter().map(Vec::as_slice).collect();
-        self.core.say(&self.core.lagrange, &slices, self.channel)?;
+        self.core
+            .say(&self.core.given.lagrange, &slices, self.channel)?;
         tell(self.observer, stage, 1, 2)?;
         for (column, c) in columns.iter().zip(self.core.coefficients(&slices)) {
             self.coefficients[*column] = Some(c);

@@ -1,6 +1,7 @@
 //! Whole proofs of generated circuits: the library verifies them, they begin as the library's do, and they are those of a plain prover.
 
 mod circuit;
+mod file;
 mod plain;
 
 use super::*;

@@ -18,7 +18,7 @@ pub(crate) struct Features {
     pub(crate) k: u32,
     /// Phases, 1 to 3.
     pub(crate) phases: usize,
-    /// Advice columns whose cells are copied into each other.
+    /// Advice columns whose cells are copied into each other; if there are any, a fixed column takes part, too.
     pub(crate) permuted: usize,
     pub(crate) lookups: usize,
     pub(crate) instances: usize,
@@ -263,6 +263,7 @@ impl Circuit<Fr> for Everything {
         }
         if f.permuted > 0 {
             cs.enable_equality(a);
+            cs.enable_equality(public);
             for column in &instances {
                 cs.enable_equality(*column);
             }
@@ -360,7 +361,13 @@ impl Circuit<Fr> for Everything {
                         config.far.enable(&mut region, row)?;
                     }
                 }
-                region.assign_fixed(config.public, 0, Fr::ONE);
+                let public = region.assign_fixed(config.public, 0, Fr::ONE);
+                if !config.chain.is_empty() {
+                    // Two cells that are 0, and one that is its own copy.
+                    let zeros = [5, 2].map(|row| region.assign_fixed(config.public, row, Fr::ZERO));
+                    region.constrain_equal(zeros[0], zeros[1]);
+                    region.constrain_equal(public, public);
+                }
                 for i in 0..TABLE {
                     region.assign_fixed(config.table[0], i, Fr::from(i as u64));
                     region.assign_fixed(config.table[1], i, table(i));
