@@ -11,8 +11,9 @@ use circuits::{
 };
 use eyre::{Result, WrapErr, eyre};
 use prover::{
-    Budget, Progress, ProofFile, ProvableCircuit, SegmentId, VerifyingKey, contract_key,
-    segments::{Loaded, ProvenSegment, Prover, Segment},
+    Budget, Progress, ProofFile, ProvableCircuit, ProvingKey, SegmentId, VerifyingKey,
+    contract_key,
+    segments::{ProvenSegment, Prover, Segment},
 };
 use sequencer::BatchWitness;
 use std::{
@@ -205,11 +206,11 @@ static L1_GAS: LazyLock<Option<u64>> = LazyLock::new(|| {
     )
 });
 
-/// Reference string and keys of the shape 2^`k`, from the prover's directory or made.
+/// The keys of the shape 2^`k`, from the prover's directory or made.
 ///
 /// # Errors
 /// When they cannot be made, read or written.
-pub fn load(prover: &Prover, k: u32, progress: &dyn Progress) -> Result<Loaded> {
+pub fn load(prover: &Prover, k: u32, progress: &dyn Progress) -> Result<Arc<ProvingKey>> {
     prover
         .load(&blank(k), progress)
         .wrap_err_with(|| format!("the keys of 2^{k} rows"))

@@ -284,7 +284,7 @@ mod tests {
         let plan = Calibration::none().plan("toy", &budget.work, shape.k).0;
         // Without it the peak of making the keys would count; it is lower.
         memory::reset_peak();
-        crate::prove(&srs, &key, || Ok(toy), &public, "", &plan, &Silent).unwrap();
+        crate::prove(&key, || Ok(toy), &public, "", &plan, &Silent).unwrap();
         let Some(peak) = memory::peak() else { return };
         let ratio = budget.peak_bytes as f64 / peak as f64;
         assert!(

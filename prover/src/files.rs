@@ -83,7 +83,8 @@ impl Drop for Temporary {
     }
 }
 
-fn write_atomic(
+/// Writes a file beside its place, then renames it.
+pub(crate) fn write_atomic(
     path: &Path,
     fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), FileError> {

@@ -1,24 +1,25 @@
-//! Verifying and proving keys, and their cache on disk.
+//! Verifying keys, and the cache of keys on disk.
 //!
-//! Only verifying keys are kept. A proving key is hundreds of megabytes on disk and is made from the cached verifying
-//! key and the circuit in about the time it takes to read it back (the book has the figures). A cached key is used only
-//! if its file is whole and it belongs to exactly this circuit (see [`CircuitDigest`]) and this reference string.
+//! A cached key is used only if its file is whole and it belongs to exactly this circuit (see [`CircuitDigest`]) and this
+//! reference string. Of the proving keys, the newest of each circuit, size and string is kept.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use alloy_primitives::keccak256;
 use halo2_proofs::SerdeFormat;
 use halo2_proofs::halo2curves::bn256::{Bn256, G1Affine, G2Affine};
 use halo2_proofs::halo2curves::serde::SerdeObject;
-use halo2_proofs::plonk::{self, keygen_pk, keygen_vk};
+use halo2_proofs::plonk::{self, keygen_vk};
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
 use thiserror::Error;
 
 use crate::circuit::{self, BACKEND, CircuitDigest, ProvableCircuit};
 use crate::files::{self, FileError, Lock};
 use crate::progress::{self, Progress, Stage, Tracker};
+use crate::proving_key::ProvingKey;
 use crate::srs::{MAX_K, Srs, SrsLabel, VerifierSrs};
 use crate::transcript::ProofShape;
 
@@ -40,6 +41,16 @@ pub enum KeyError {
         /// What the library said.
         reason: String,
     },
+    /// The backend does not support the circuit.
+    #[error("the proving key of the circuit `{name}` of 2^{k} rows cannot be prepared: {source}")]
+    Prepare {
+        /// The circuit's name.
+        name: &'static str,
+        /// Its rows are `2^k`.
+        k: u32,
+        /// What the backend said.
+        source: backend::Error,
+    },
     /// The reference string is of another size.
     #[error(
         "the circuit has 2^{circuit} rows, the reference string 2^{srs} points; take the one of 2^{circuit}"
@@ -49,6 +60,14 @@ pub enum KeyError {
         circuit: u32,
         /// The string's k.
         srs: u32,
+    },
+    /// A proving key was asked for over another reference string than its verifying key's.
+    #[error("the verifying key was made with the reference string {key}, the one given is {srs}")]
+    Srs {
+        /// The key's string.
+        key: SrsLabel,
+        /// The string given.
+        srs: SrsLabel,
     },
     /// A key file that was named explicitly is of another circuit.
     #[error(
@@ -89,6 +108,12 @@ impl KeyError {
             k,
             reason: error.to_string(),
         }
+    }
+
+    /// Turns the backend's error about the circuit of `key` into one that names it.
+    pub(crate) fn prepare(key: &VerifyingKey) -> impl FnOnce(backend::Error) -> Self {
+        let (name, k) = (key.name, key.k);
+        move |source| Self::Prepare { name, k, source }
     }
 }
 
@@ -292,57 +317,7 @@ impl VerifyingKey {
     }
 }
 
-/// A proving key with its verifying key.
-#[derive(Debug)]
-pub struct ProvingKey {
-    key: Arc<plonk::ProvingKey<G1Affine>>,
-    verifying: Arc<VerifyingKey>,
-    prover: OnceLock<backend::Prover<'static>>,
-}
-
-impl ProvingKey {
-    /// Makes the proving key that belongs to `verifying`.
-    pub fn generate<C: ProvableCircuit>(
-        srs: &Srs,
-        circuit: &C,
-        verifying: Arc<VerifyingKey>,
-    ) -> Result<Self, KeyError> {
-        check_size(srs, circuit)?;
-        let key = keygen_pk(
-            srs.params(),
-            verifying.key.clone(),
-            &circuit.without_witnesses(),
-        )
-        .map_err(KeyError::layout(circuit))?;
-        Ok(Self {
-            key: Arc::new(key),
-            verifying,
-            prover: OnceLock::new(),
-        })
-    }
-
-    /// The verifying key.
-    pub fn verifying(&self) -> &Arc<VerifyingKey> {
-        &self.verifying
-    }
-
-    /// The key as halo2 keeps it.
-    pub fn inner(&self) -> &plonk::ProvingKey<G1Affine> {
-        &self.key
-    }
-
-    /// What makes proofs with the key; it is prepared at the first call.
-    pub(crate) fn prover(&self, srs: &Srs) -> Result<&backend::Prover<'static>, backend::Error> {
-        if let Some(prover) = self.prover.get() {
-            return Ok(prover);
-        }
-        let options = backend::Options::default();
-        let prover = backend::Prover::new(srs.params(), self.key.clone(), options)?;
-        Ok(self.prover.get_or_init(|| prover))
-    }
-}
-
-fn check_size<C: ProvableCircuit>(srs: &Srs, circuit: &C) -> Result<(), KeyError> {
+pub(crate) fn check_size<C: ProvableCircuit>(srs: &Srs, circuit: &C) -> Result<(), KeyError> {
     if srs.k() == circuit.k() {
         Ok(())
     } else {
@@ -353,7 +328,7 @@ fn check_size<C: ProvableCircuit>(srs: &Srs, circuit: &C) -> Result<(), KeyError
     }
 }
 
-/// Verifying keys in a directory. Safe to use from several processes.
+/// Keys in a directory. Safe to use from several processes.
 #[derive(Clone, Debug)]
 pub struct KeyStore {
     directory: PathBuf,
@@ -367,10 +342,17 @@ impl KeyStore {
         }
     }
 
-    /// The file of a circuit's key over a reference string.
+    /// The file of a circuit's verifying key over a reference string.
     pub fn path(&self, name: &str, k: u32, digest: CircuitDigest, srs: SrsLabel) -> PathBuf {
         self.directory
             .join(format!("{name}-k{k}-{}-{srs}.vk", digest.short()))
+    }
+
+    /// The file of the proving key that belongs to `key`.
+    pub fn proving_path(&self, key: &VerifyingKey) -> PathBuf {
+        let (k, digest, srs) = (key.k, key.digest.short(), key.srs.label());
+        self.directory
+            .join(format!("{}-k{k}-{digest}-{srs}.pk", key.name))
     }
 
     /// The cached verifying key of `circuit`, if there is one; it takes no reference string.
@@ -422,7 +404,32 @@ impl KeyStore {
         .0
     }
 
-    /// The proving key of `circuit` over `srs`, made from the cached verifying key if there is one.
+    /// The cached proving key of `circuit`, if it is there with its verifying key; it takes no reference string.
+    ///
+    /// Damaged and foreign files count as absent and are reported through `tracing`.
+    pub fn cached_proving_key<C: ProvableCircuit>(
+        &self,
+        circuit: &C,
+        srs: SrsLabel,
+    ) -> Result<Option<ProvingKey>, KeyError> {
+        match self.cached(circuit, srs)? {
+            Some(verifying) => self.mapped(&Arc::new(verifying)),
+            None => Ok(None),
+        }
+    }
+
+    fn mapped(&self, verifying: &Arc<VerifyingKey>) -> Result<Option<ProvingKey>, KeyError> {
+        match ProvingKey::read(&self.proving_path(verifying), verifying.clone()) {
+            Err(error @ KeyError::File(FileError::Damaged { .. })) => {
+                tracing::warn!("{error}; making the key anew");
+                Ok(None)
+            }
+            other => other,
+        }
+    }
+
+    /// The proving key of `circuit` over `srs`, from the cache or made anew and kept. Older ones of the same circuit, size
+    /// and string are removed.
     pub fn proving_key<C: ProvableCircuit>(
         &self,
         srs: &Srs,
@@ -432,10 +439,39 @@ impl KeyStore {
         check_size(srs, circuit)?;
         progress::run(progress, "keys", &plan(circuit), |tracker| {
             let verifying = self.verifying_key_in(srs, circuit, tracker)?;
+            let _lock = Lock::acquire(&self.directory, "keys")?;
+            if let Some(key) = self.mapped(&verifying)? {
+                return Ok(key);
+            }
             tracker.enter(Stage::ProvingKey);
-            ProvingKey::generate(srs, circuit, verifying)
+            let key = ProvingKey::generate(srs, circuit, verifying.clone())?;
+            key.write(&self.proving_path(&verifying))?;
+            self.remove_older(&verifying);
+            // From now on its memory is the file's.
+            drop(key);
+            let path = self.proving_path(&verifying);
+            let key = ProvingKey::read(&path, verifying)?;
+            key.ok_or(KeyError::Missing(path))
         })
         .0
+    }
+
+    /// Removes the proving keys that the one of `key` takes the place of. Those who have them mapped keep them.
+    fn remove_older(&self, key: &VerifyingKey) {
+        let own = self.proving_path(key);
+        let start = format!("{}-k{}-", key.name, key.k);
+        let end = format!("-{}.pk", key.srs.label());
+        let files = fs::read_dir(&self.directory).into_iter().flatten();
+        for file in files.flatten() {
+            let (name, path) = (file.file_name(), file.path());
+            let other = name
+                .to_str()
+                .is_some_and(|n| n.starts_with(&start) && n.ends_with(&end));
+            if other && path != own {
+                // A file that stays only takes room.
+                let _ = fs::remove_file(path);
+            }
+        }
     }
 
     fn verifying_key_in<C: ProvableCircuit>(

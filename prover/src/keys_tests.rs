@@ -44,6 +44,52 @@ fn a_cached_key_is_the_key() {
     );
 }
 
+fn proofs_of(key: &ProvingKey) -> bool {
+    let (toy, public) = Toy::new(Shape::default());
+    crate::prove(key, || Ok(toy), &public, "", &[], &Silent).is_ok()
+}
+
+#[test]
+fn a_cached_proving_key_makes_proofs_and_needs_no_string() {
+    let (_dir, store) = store();
+    let (srs, toy) = (srs(), toy(Shape::default()));
+    let cached = || store.cached_proving_key(&toy, srs.label()).unwrap();
+    assert!(cached().is_none());
+    let made = store.proving_key(&srs, &toy, &Silent).unwrap();
+    assert!(proofs_of(&made));
+    let path = store.proving_path(made.verifying());
+    let time = fs::metadata(&path).unwrap().modified().unwrap();
+    let read = cached().unwrap();
+    assert_eq!(read.verifying().pinned(), made.verifying().pinned());
+    assert!(proofs_of(&read));
+    store.proving_key(&srs, &toy, &Silent).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), time);
+}
+
+#[test]
+fn the_newest_proving_key_of_a_circuit_is_kept() {
+    let (dir, store) = store();
+    let keys = |end: &str| {
+        let files = fs::read_dir(dir.path()).unwrap();
+        let names = files.map(|f| f.unwrap().file_name().into_string().unwrap());
+        names.filter(|n| n.ends_with(end)).count()
+    };
+    let of = |shape: Shape| {
+        let srs = Srs::development(shape.k, &Silent).unwrap();
+        store.proving_key(&srs, &toy(shape), &Silent).unwrap()
+    };
+    let base = Shape::default();
+    let old = of(base);
+    of(Shape { k: 7, ..base });
+    assert_eq!((keys(".pk"), keys(".vk")), (2, 2));
+    let new = of(Shape { offset: 1, ..base });
+    assert_eq!((keys(".pk"), keys(".vk")), (2, 3));
+    assert!(store.proving_path(new.verifying()).exists());
+    // Its file is gone, but it is in use.
+    assert!(!store.proving_path(old.verifying()).exists());
+    assert!(proofs_of(&old));
+}
+
 #[test]
 fn the_pinned_form_is_stable() {
     let pinned = VerifyingKey::generate(&srs(), &toy(Shape::default()))
@@ -142,6 +188,43 @@ fn a_damaged_cached_key_is_never_used() {
         made.pinned()
     );
     assert_eq!(fs::read(&path).unwrap(), good);
+}
+
+#[test]
+fn a_damaged_or_foreign_proving_key_is_never_used() {
+    let (_dir, store) = store();
+    let (srs, toy) = (srs(), toy(Shape::default()));
+    let made = store.proving_key(&srs, &toy, &Silent).unwrap();
+    let path = store.proving_path(made.verifying());
+    let good = fs::read(&path).unwrap();
+    let other = Shape {
+        offset: 1,
+        ..Shape::default()
+    };
+    let (_other_dir, others) = self::store();
+    let other = others
+        .proving_key(&srs, &self::toy(other), &Silent)
+        .unwrap();
+    let other = fs::read(others.proving_path(other.verifying())).unwrap();
+    let mut changed = good.clone();
+    changed[good.len() / 2] ^= 4;
+    for bad in [&changed, &good[..good.len() / 2], &[], &other] {
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, bad).unwrap();
+        let read = ProvingKey::read(&path, made.verifying().clone()).unwrap_err();
+        assert!(
+            matches!(read, KeyError::File(FileError::Damaged { .. })),
+            "{read}"
+        );
+        assert!(
+            store
+                .cached_proving_key(&toy, srs.label())
+                .unwrap()
+                .is_none()
+        );
+        assert!(proofs_of(&store.proving_key(&srs, &toy, &Silent).unwrap()));
+        assert!(fs::read(&path).unwrap() == good);
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`srs`] | the structured reference string: made for development (insecure, labelled so) or imported |
-//! | [`keys`] | verifying and proving keys, cached under the hash of the circuit |
+//! | [`keys`] | verifying keys; all keys are cached under the hash of the circuit |
+//! | [`proving_key`] | proving keys, mapped from files |
 //! | [`mod@prove`] | proofs, verified before they are handed out |
 //! | [`machine`] | the machine's circuit as the prover sees it |
 //! | [`segments`] | the prover of a directory; a batch's segments one after the other, resumable |
@@ -27,6 +28,7 @@ pub mod memory;
 pub mod progress;
 pub mod proof;
 pub mod prove;
+pub mod proving_key;
 pub mod segments;
 pub mod srs;
 pub mod synthetic;
@@ -41,10 +43,11 @@ pub use budget::{Budget, BudgetError};
 pub use calibration::Calibration;
 pub use circuit::{CircuitDigest, ProvableCircuit};
 pub use files::FileError;
-pub use keys::{KeyError, KeyStore, ProvingKey, VerifyingKey};
+pub use keys::{KeyError, KeyStore, VerifyingKey};
 pub use progress::{Progress, Stage, Update};
 pub use proof::{ProofFile, ProofFileError, ProofIoError, SegmentId};
 pub use prove::{Proof, ProveError, prove};
+pub use proving_key::ProvingKey;
 pub use segments::{ProvenSegment, Prover, ProverError, Segment};
 pub use srs::{Srs, SrsError, SrsLabel, SrsStore, VerifierSrs};
 pub use transcript::ProofShape;

@@ -10,34 +10,21 @@ use rand::rngs::OsRng;
 use thiserror::Error;
 
 use crate::circuit::ProvableCircuit;
-use crate::keys::ProvingKey;
 use crate::progress::{self, Progress, Stage, Tracker};
-use crate::srs::{Srs, SrsLabel};
+use crate::proving_key::ProvingKey;
 use crate::transcript;
 use crate::verify::VerifyError;
 
 /// Why there is no proof.
 #[derive(Debug, Error)]
 pub enum ProveError {
-    /// Key and reference string do not belong together.
-    #[error("the key was made with the reference string {key}, the one given is {srs}")]
-    OtherSrs {
-        /// The key's string.
-        key: SrsLabel,
-        /// The string given.
-        srs: SrsLabel,
-    },
-    /// Circuit, key and reference string differ in size.
-    #[error(
-        "the circuit has 2^{circuit} rows, the key is for 2^{key} and the reference string has 2^{srs} points"
-    )]
+    /// Circuit and key differ in size.
+    #[error("the circuit has 2^{circuit} rows, the key is for 2^{key}")]
     Size {
         /// The circuit's k.
         circuit: u32,
         /// The key's k.
         key: u32,
-        /// The string's k.
-        srs: u32,
     },
     /// Too few or too many public values.
     #[error("{have} public values were given, the circuit has {want}")]
@@ -75,7 +62,6 @@ pub struct Proof {
 /// `plan` has the expected seconds of the stages, as [`Calibration::plan`](crate::calibration::Calibration::plan)
 /// gives them.
 pub fn prove<C: ProvableCircuit>(
-    srs: &Srs,
     key: &ProvingKey,
     build: impl FnOnce() -> Result<C, ProveError>,
     public: &[Fr],
@@ -84,19 +70,6 @@ pub fn prove<C: ProvableCircuit>(
     progress: &dyn Progress,
 ) -> Result<Proof, ProveError> {
     let verifying = key.verifying();
-    if srs.k() != verifying.k() {
-        return Err(ProveError::Size {
-            circuit: verifying.k(),
-            key: verifying.k(),
-            srs: srs.k(),
-        });
-    }
-    if srs.label() != verifying.srs().label() {
-        return Err(ProveError::OtherSrs {
-            key: verifying.srs().label(),
-            srs: srs.label(),
-        });
-    }
     if public.len() != verifying.public_values() {
         return Err(ProveError::PublicValues {
             have: public.len(),
@@ -109,11 +82,10 @@ pub fn prove<C: ProvableCircuit>(
             return Err(ProveError::Size {
                 circuit: circuit.k(),
                 key: verifying.k(),
-                srs: srs.k(),
             });
         }
         tracker.enter(Stage::FirstPhase);
-        let bytes = create(srs, key, circuit, public, tracker)?;
+        let bytes = create(key, circuit, public, tracker)?;
         tracker.enter(Stage::Verify);
         verifying
             .verify(public, &bytes)
@@ -127,7 +99,6 @@ pub fn prove<C: ProvableCircuit>(
 }
 
 fn create<C: ProvableCircuit>(
-    srs: &Srs,
     key: &ProvingKey,
     circuit: C,
     public: &[Fr],
@@ -156,7 +127,7 @@ fn create<C: ProvableCircuit>(
     };
     // A circuit's synthesis may panic. Nothing outlives the closure.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        key.prover(srs)?.prove(
+        key.prover().prove(
             &[public],
             |phases: &mut dyn Phases| circuit.assign(constraints, public, phases),
             OsRng,

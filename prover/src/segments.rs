@@ -12,10 +12,11 @@ use thiserror::Error;
 use crate::budget::{Budget, BudgetError};
 use crate::calibration::Calibration;
 use crate::circuit::{self, CircuitDigest, ProvableCircuit};
-use crate::keys::{KeyError, KeyStore, ProvingKey, VerifyingKey};
+use crate::keys::{KeyError, KeyStore, VerifyingKey};
 use crate::progress::{Progress, Stage, Update};
 use crate::proof::{ProofFile, ProofIoError, SegmentId};
 use crate::prove::{self, ProveError};
+use crate::proving_key::ProvingKey;
 use crate::srs::{Srs, SrsError, SrsLabel, SrsStore};
 
 /// Why a batch's segments are not all proven. What was proven before stays on disk.
@@ -84,19 +85,10 @@ pub struct ProvenSegment {
     pub budget: Option<Budget>,
 }
 
-/// Reference string and keys in memory, ready to prove.
-#[derive(Clone, Debug)]
-pub struct Loaded {
-    /// The reference string.
-    pub srs: Arc<Srs>,
-    /// The proving key, with the verifying key.
-    pub key: Arc<ProvingKey>,
-}
-
 struct Resident {
     circuit: TypeId,
     digest: CircuitDigest,
-    loaded: Loaded,
+    key: Arc<ProvingKey>,
 }
 
 /// Proves with the reference strings, keys and measurements of one directory. Keeps the last keys in memory.
@@ -164,37 +156,36 @@ impl Prover {
         Ok(self.keys.verifying_key(&srs, circuit, progress)?)
     }
 
-    /// Reference string and keys for `circuit`, in memory. The ones loaded last are kept.
+    /// The keys of `circuit`, ready to prove. Takes no reference string if they are cached. The ones loaded last are kept.
     pub fn load<C: ProvableCircuit + 'static>(
         &self,
         circuit: &C,
         progress: &dyn Progress,
-    ) -> Result<Loaded, ProverError> {
+    ) -> Result<Arc<ProvingKey>, ProverError> {
         let digest = circuit::digest(circuit).map_err(KeyError::layout(circuit))?;
         let mut resident = self.resident.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = resident
             .as_ref()
             .filter(|r| r.circuit == TypeId::of::<C>() && r.digest == digest)
         {
-            return Ok(kept.loaded.clone());
+            return Ok(kept.key.clone());
         }
         // The old keys go first: two sets need not fit in memory.
-        let reusable = resident
-            .take()
-            .map(|old| old.loaded.srs)
-            .filter(|srs| srs.k() == circuit.k());
-        let srs = match reusable {
-            Some(srs) => srs,
-            None => Arc::new(self.srs(circuit.k(), progress)?),
+        *resident = None;
+        let key = match self.keys.cached_proving_key(circuit, self.label)? {
+            Some(key) => key,
+            None => {
+                let srs = self.srs(circuit.k(), progress)?;
+                self.keys.proving_key(&srs, circuit, progress)?
+            }
         };
-        let key = Arc::new(self.keys.proving_key(&srs, circuit, progress)?);
-        let loaded = Loaded { srs, key };
+        let key = Arc::new(key);
         *resident = Some(Resident {
             circuit: TypeId::of::<C>(),
             digest,
-            loaded: loaded.clone(),
+            key: key.clone(),
         });
-        Ok(loaded)
+        Ok(key)
     }
 
     /// The file of a segment's proof in `proofs`.
@@ -273,28 +264,22 @@ impl Prover {
         budget.rows_used = segment.rows_used;
         announce(segment.id, &budget);
         budget.check()?;
-        let loaded = self.load(&segment.blank, &setup)?;
+        let key = self.load(&segment.blank, &setup)?;
         let work = budget.work;
         let (plan, _) = self.calibration.plan(C::NAME, &work, segment.blank.k());
         let begun = Instant::now();
         let build = || (segment.build)().map_err(ProveError::Witness);
-        let proof = prove::prove(
-            &loaded.srs,
-            &loaded.key,
-            build,
-            &segment.public,
-            "",
-            &plan,
-            part,
-        )
-        .map_err(|source| ProverError::Prove {
-            segment: segment.id,
-            source,
-        })?;
+        let proof =
+            prove::prove(&key, build, &segment.public, "", &plan, part).map_err(|source| {
+                ProverError::Prove {
+                    segment: segment.id,
+                    source,
+                }
+            })?;
         let seconds = begun.elapsed().as_secs_f64();
         self.calibration
             .record(C::NAME, &work, segment.blank.k(), &proof.timings);
-        let verifying = loaded.key.verifying();
+        let verifying = key.verifying();
         let file = ProofFile {
             k: verifying.k(),
             circuit: verifying.digest(),

@@ -21,26 +21,24 @@ const PLAN: [(Stage, f64); 7] = {
 };
 
 fn prove_toy(
-    srs: &Srs,
     key: &ProvingKey,
     toy: Toy,
     public: &[Fr],
     progress: &dyn Progress,
 ) -> Result<Proof, ProveError> {
-    prove(srs, key, || Ok(toy), public, "", &PLAN, progress)
+    prove(key, || Ok(toy), public, "", &PLAN, progress)
 }
 
-fn key(shape: Shape) -> (Srs, ProvingKey) {
+fn key(shape: Shape) -> ProvingKey {
     let srs = Srs::development(shape.k, &Silent).unwrap();
     let (toy, _) = Toy::new(shape);
     let verifying = std::sync::Arc::new(VerifyingKey::generate(&srs, &toy).unwrap());
-    let key = ProvingKey::generate(&srs, &toy, verifying).unwrap();
-    (srs, key)
+    ProvingKey::generate(&srs, &toy, verifying).unwrap()
 }
 
-fn proof(srs: &Srs, key: &ProvingKey, shape: Shape) -> (Vec<Fr>, Vec<u8>) {
+fn proof(key: &ProvingKey, shape: Shape) -> (Vec<Fr>, Vec<u8>) {
     let (toy, public) = Toy::new(shape);
-    let proof = prove_toy(srs, key, toy, &public, &Silent).unwrap();
+    let proof = prove_toy(key, toy, &public, &Silent).unwrap();
     (public, proof.bytes)
 }
 
@@ -64,8 +62,8 @@ fn file(key: &VerifyingKey, public: Vec<Fr>, proof: Vec<u8>) -> ProofFile {
 
 #[test]
 fn a_proof_verifies_and_its_file_comes_back() {
-    let (srs, key) = key(Shape::default());
-    let (public, bytes) = proof(&srs, &key, Shape::default());
+    let key = key(Shape::default());
+    let (public, bytes) = proof(&key, Shape::default());
     assert_eq!(bytes.len(), key.verifying().proof_bytes());
     let file = file(key.verifying(), public, bytes);
     let encoded = file.encode().unwrap();
@@ -79,11 +77,11 @@ fn a_proof_verifies_and_its_file_comes_back() {
 
 #[test]
 fn every_stage_of_a_proof_is_seen_in_order() {
-    let (srs, key) = key(Shape::default());
+    let key = key(Shape::default());
     let seen = Mutex::new(Vec::new());
     let (toy, public) = Toy::new(Shape::default());
     let record = |u: &Update| seen.lock().unwrap().push(u.stage);
-    let proof = prove_toy(&srs, &key, toy, &public, &record).unwrap();
+    let proof = prove_toy(&key, toy, &public, &record).unwrap();
     let mut seen = seen.into_inner().unwrap();
     seen.dedup();
     assert_eq!(seen, PLAN.map(|(stage, _)| stage));
@@ -101,47 +99,47 @@ fn every_stage_of_a_proof_is_seen_in_order() {
 
 #[test]
 fn a_witness_that_does_not_satisfy_the_circuit_gives_no_proof() {
-    let (srs, key) = key(Shape::default());
+    let key = key(Shape::default());
     let (mut toy, public) = Toy::new(Shape::default());
     if let Some(values) = &mut toy.values {
         values[5] = 99;
     }
     assert!(matches!(
-        prove_toy(&srs, &key, toy, &public, &Silent),
+        prove_toy(&key, toy, &public, &Silent),
         Err(ProveError::Rejected(_))
     ));
     let (toy, mut public) = Toy::new(Shape::default());
     public[1] += Fr::one();
     assert!(matches!(
-        prove_toy(&srs, &key, toy, &public, &Silent),
+        prove_toy(&key, toy, &public, &Silent),
         Err(ProveError::Rejected(_))
     ));
 }
 
 #[test]
 fn a_witness_that_cannot_be_built_is_an_error() {
-    let (srs, key) = key(Shape::default());
+    let key = key(Shape::default());
     let (_, public) = Toy::new(Shape::default());
     let build = || Err::<Toy, _>(ProveError::Witness("no such account".into()));
-    let error = prove(&srs, &key, build, &public, "", &PLAN, &Silent).unwrap_err();
+    let error = prove(&key, build, &public, "", &PLAN, &Silent).unwrap_err();
     assert!(error.to_string().contains("no such account"));
 }
 
 #[test]
 fn a_circuit_that_panics_gives_an_error() {
-    let (srs, key) = key(Shape::default());
+    let key = key(Shape::default());
     let (toy, public) = Toy::new(Shape::default());
     let blank = halo2_proofs::plonk::Circuit::without_witnesses(&toy);
     assert!(matches!(
-        prove_toy(&srs, &key, blank, &public, &Silent),
+        prove_toy(&key, blank, &public, &Silent),
         Err(ProveError::Library(_))
     ));
 }
 
 #[test]
 fn public_values_of_the_wrong_number_or_content_are_refused() {
-    let (srs, key) = key(Shape::default());
-    let (public, bytes) = proof(&srs, &key, Shape::default());
+    let key = key(Shape::default());
+    let (public, bytes) = proof(&key, Shape::default());
     let verify = |public: &[Fr]| key.verifying().verify(public, &bytes);
     verify(&public).unwrap();
     assert!(matches!(
@@ -158,15 +156,15 @@ fn public_values_of_the_wrong_number_or_content_are_refused() {
     ));
     let (toy, _) = Toy::new(Shape::default());
     assert!(matches!(
-        prove_toy(&srs, &key, toy, &public[..1], &Silent),
+        prove_toy(&key, toy, &public[..1], &Silent),
         Err(ProveError::PublicValues { .. })
     ));
 }
 
 #[test]
 fn every_changed_byte_and_every_other_length_of_a_proof_is_refused() {
-    let (srs, key) = key(Shape::default());
-    let (public, bytes) = proof(&srs, &key, Shape::default());
+    let key = key(Shape::default());
+    let (public, bytes) = proof(&key, Shape::default());
     for at in 0..bytes.len() {
         let mut bad = bytes.clone();
         bad[at] ^= 1 << (at % 8);
@@ -195,28 +193,38 @@ fn every_changed_byte_and_every_other_length_of_a_proof_is_refused() {
 }
 
 #[test]
-fn wrong_string_size_or_key_are_refused_before_proving() {
+fn another_string_size_or_key_is_refused() {
     let shape = Shape::default();
-    let (srs, key) = key(shape);
-    let other = Srs::development(shape.k + 1, &Silent).unwrap();
+    let key = key(shape);
+    let verifying = key.verifying();
     let (toy, public) = Toy::new(shape);
+    let larger = Shape {
+        k: shape.k + 1,
+        ..shape
+    };
+    let srs = Srs::development(larger.k, &Silent).unwrap();
     assert!(matches!(
-        prove_toy(&other, &key, toy.clone(), &public, &Silent),
-        Err(ProveError::Size { .. })
+        VerifyingKey::generate(&srs, &toy),
+        Err(KeyError::Size { .. })
     ));
     assert!(matches!(
-        VerifyingKey::generate(&other, &toy),
+        ProvingKey::generate(&srs, &toy, verifying.clone()),
         Err(KeyError::Size { .. })
     ));
     let ceremony = srs::tests::foreign(shape.k);
     assert!(matches!(
-        prove_toy(&ceremony, &key, toy, &public, &Silent),
-        Err(ProveError::OtherSrs { .. })
+        ProvingKey::generate(&ceremony, &toy, verifying.clone()),
+        Err(KeyError::Srs { .. })
     ));
-    // The right string under the key of a circuit that differs in a fixed column.
+    let (large, _) = Toy::new(larger);
+    assert!(matches!(
+        prove_toy(&key, large, &public, &Silent),
+        Err(ProveError::Size { circuit, key }) if (circuit, key) == (larger.k, shape.k)
+    ));
+    // The key of a circuit that differs in a fixed column.
     let (moved, public) = Toy::new(Shape { offset: 1, ..shape });
     assert!(matches!(
-        prove_toy(&srs, &key, moved, &public, &Silent),
+        prove_toy(&key, moved, &public, &Silent),
         Err(ProveError::Rejected(_))
     ));
 }
@@ -224,8 +232,8 @@ fn wrong_string_size_or_key_are_refused_before_proving() {
 #[test]
 fn files_of_another_circuit_string_or_size_are_refused_by_name() {
     let shape = Shape::default();
-    let (srs, key) = key(shape);
-    let (public, bytes) = proof(&srs, &key, shape);
+    let key = key(shape);
+    let (public, bytes) = proof(&key, shape);
     let good = file(key.verifying(), public, bytes);
     let verify = |edit: &dyn Fn(&mut ProofFile)| {
         let mut file = good.clone();
@@ -257,7 +265,7 @@ fn files_of_another_circuit_string_or_size_are_refused_by_name() {
 
 #[test]
 fn damaged_proof_files_are_refused() {
-    let (_, key) = key(Shape::default());
+    let key = key(Shape::default());
     let public = vec![Fr::from(1), Fr::from(2)];
     let good = file(key.verifying(), public, vec![7; 100]);
     let bytes = good.encode().unwrap();
@@ -327,8 +335,8 @@ proptest::proptest! {
     fn verifying_is_total(seed: u64, fill: bool) {
         use rand::{RngCore, SeedableRng};
         static KEY: std::sync::LazyLock<(Vec<Fr>, Vec<u8>, ProvingKey)> = std::sync::LazyLock::new(|| {
-            let (srs, key) = key(Shape::default());
-            let (public, bytes) = proof(&srs, &key, Shape::default());
+            let key = key(Shape::default());
+            let (public, bytes) = proof(&key, Shape::default());
             (public, bytes, key)
         });
         let (public, good, key) = &*KEY;

@@ -16,8 +16,8 @@ pub(crate) fn run(global: &Global, args: &KeysArgs) -> Result<u8> {
     let prover = Prover::new(&home::directory(global)?, home::label(global)?);
     match args.action {
         KeysAction::Generate { k } => {
-            let loaded = pipeline::load(&prover, k, &ui)?;
-            let key = loaded.key.verifying();
+            let proving = pipeline::load(&prover, k, &ui)?;
+            let key = proving.verifying();
             let (_, figures) = key.contract_key()?;
             let bytes = figures.head_bytes + figures.program_bytes;
             let path = prover

@@ -21,7 +21,6 @@ fn a_proof_of_the_prover_is_accepted() {
     let (key, figures) = verifying.contract_key().unwrap();
     let proving = ProvingKey::generate(&srs, &circuit, verifying.into()).unwrap();
     let proof = prove(
-        &srs,
         &proving,
         || Ok(circuit.clone()),
         &public,

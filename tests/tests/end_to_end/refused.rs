@@ -280,7 +280,7 @@ fn forged_tables() {
     let planned = &w.segments[0];
     let honest = planned.table().unwrap();
     let prover = Prover::new(&keys(), SrsLabel::development());
-    let loaded = pipeline::load(&prover, planned.k, &Silent).unwrap();
+    let key = pipeline::load(&prover, planned.k, &Silent).unwrap();
     let forgeries = [
         ("d.lo", cpu.op, cpu.op_cells.d.lo),
         ("bus record", cpu.record, cpu.record_cells.after[2]),
@@ -307,15 +307,7 @@ fn forged_tables() {
                 table,
             ))
         };
-        let proof = prover::prove(
-            &loaded.srs,
-            &loaded.key,
-            build,
-            &planned.public,
-            "a forged table",
-            &[],
-            &Silent,
-        );
+        let proof = prover::prove(&key, build, &planned.public, "a forged table", &[], &Silent);
         assert!(
             matches!(proof, Err(ProveError::Rejected(_))),
             "{relation}: {proof:?}"
