@@ -22,9 +22,11 @@ mod permutation;
 mod progress;
 mod prove;
 pub mod quotient;
+mod setup;
 mod witness;
 
 pub use error::Error;
 pub use progress::{Observer, Silent, Stage};
 pub use prove::{Options, Prover, create_proof};
+pub use setup::setup;
 pub use witness::{Phases, Synthesis, Witness};

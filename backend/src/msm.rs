@@ -13,6 +13,7 @@
 
 mod arena;
 mod buckets;
+mod multiples;
 mod points;
 mod scalars;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use arena::Arena;
 use buckets::{Sums, Weighted};
 use group::{Group, prime::PrimeCurveAffine};
 use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
+pub use multiples::Multiples;
 pub(crate) use points::Point;
 use rayon::prelude::*;
 use scalars::Halves;

@@ -3,7 +3,6 @@
 mod check;
 mod dev;
 mod file;
-mod fixed_base;
 mod import;
 mod label;
 mod lagrange;
@@ -25,7 +24,6 @@ pub use label::SrsLabel;
 
 use crate::files::{FileError, Lock};
 use crate::progress::{self, Progress, Stage, Tracker};
-use fixed_base::FixedBase;
 
 /// The largest supported string: `2^20` points.
 pub const MAX_K: u32 = 20;
@@ -215,18 +213,14 @@ fn generation_plan(k: u32) -> [(Stage, f64); 3] {
 }
 
 fn development_params(k: u32, tracker: &Tracker<'_>) -> ParamsKZG<Bn256> {
-    let n = f64::from(1u32 << k);
-    let base = FixedBase::new(2 << k);
-    let powers = dev::powers(k, &base, |done| tracker.advance(done as f64 / n));
-    tracker.enter(Stage::SrsLagrange);
-    let lagrange = dev::lagrange(k, &base, |done| tracker.advance(done as f64 / n));
-    generators_only().from_parts(
-        k,
-        powers,
-        Some(lagrange),
-        G2Affine::generator(),
-        dev::s_g2(),
-    )
+    backend::setup(k, *dev::TAU, |done| {
+        let (stage, done) = match done - 0.5 {
+            more if more > 0.0 => (Stage::SrsLagrange, more),
+            _ => (Stage::SrsPowers, done),
+        };
+        tracker.enter(stage);
+        tracker.advance(2.0 * done);
+    })
 }
 
 /// Reference strings in a directory, one file for each size. Safe to use from several processes.
