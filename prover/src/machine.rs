@@ -30,7 +30,7 @@ impl ProvableCircuit for MachineCircuit {
                 break;
             }
             let challenges: Vec<Fr> = phases.challenges().iter().copied().flatten().collect();
-            let mut columns = self.phase(phase, &challenges)?;
+            let mut columns = self.phase(phase, phases.usable_rows(), &challenges)?;
             columns
                 .par_iter_mut()
                 .for_each(|c| c.resize(rows, Fr::zero()));

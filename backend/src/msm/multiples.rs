@@ -140,6 +140,7 @@ fn bits_at(bytes: &[u8], start: usize, count: usize) -> u32 {
 mod tests {
     use super::*;
     use crate::engine::{WithEngine, with_engine};
+    use ff::Field;
     use rand::{SeedableRng, rngs::StdRng};
 
     struct Check {

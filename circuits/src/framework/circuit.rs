@@ -118,16 +118,21 @@ impl MachineCircuit {
         Ok((1usize << self.k) - unusable)
     }
 
-    /// The values of a phase's advice columns, in the order of the columns' numbers and as many rows as can be used; `challenges` are those
-    /// of the phases before, by their numbers. They are what [`Circuit::synthesize`] assigns.
+    /// The values of a phase's advice columns, in the order of the columns' numbers and as many rows as can be used, `usable`; `challenges`
+    /// are those of the phases before, by their numbers. They are what [`Circuit::synthesize`] assigns.
     ///
     /// # Errors
     /// The table does not fit, or there is none ([`Error::Synthesis`]).
     ///
     /// # Panics
     /// Where a second phase is asked for without the first one's challenges.
-    pub fn phase(&self, phase: usize, challenges: &[Fr]) -> Result<Vec<Vec<Fr>>, Error> {
-        let usable = self.usable(self.machine.constraint_system().blinding_factors() + 1)?;
+    pub fn phase(
+        &self,
+        phase: usize,
+        usable: usize,
+        challenges: &[Fr],
+    ) -> Result<Vec<Vec<Fr>>, Error> {
+        let usable = self.usable((1 << self.k) - usable)?;
         let table = self.table.as_deref().ok_or(Error::Synthesis)?;
         if phase == 0 {
             return Ok(first_phase(&self.machine, table, usable));
