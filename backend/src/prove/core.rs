@@ -30,6 +30,7 @@ use rayon::prelude::*;
 use std::{
     collections::BTreeSet,
     io::{self, Write},
+    mem,
 };
 
 /// Gives the columns of each phase.
@@ -217,25 +218,34 @@ impl<E: Engine> Core<E> {
         columns
     }
 
-    /// Values of those columns that are needed on a coset; the others are empty.
+    /// Puts into `values` those of the columns that are needed on a coset, over what is there; the others stay empty.
     fn evaluate(
         &self,
         coset: &Coset<E>,
         columns: &[Column<Fr>],
         needed: impl Fn(usize) -> bool,
-    ) -> Vec<Column<Fr>> {
+        values: &mut Vec<Column<Fr>>,
+    ) {
+        values.resize_with(columns.len(), || Column::zeros(0));
         let needed: Vec<usize> = (0..columns.len()).filter(|i| needed(*i)).collect();
         let coefficients: Vec<_> = needed.iter().map(|i| &columns[*i]).collect();
-        let mut all: Vec<_> = columns.iter().map(|_| Column::zeros(0)).collect();
-        for (i, values) in needed.into_iter().zip(coset.evaluate(&coefficients)) {
-            all[i] = values;
+        let mut out: Vec<_> = needed
+            .iter()
+            .map(|i| mem::replace(&mut values[*i], Column::zeros(0)))
+            .collect();
+        out.par_iter_mut()
+            .filter(|column| column.is_empty())
+            .for_each(|column| *column = Column::zeros(self.n()));
+        coset.evaluate_into(&coefficients, &mut out);
+        for (i, column) in needed.into_iter().zip(out) {
+            values[i] = column;
         }
-        all
     }
 
-    /// The same on the rows.
+    /// Values on the rows of those columns that are needed; the others are empty.
     fn values(&self, columns: &[Column<Fr>], needed: impl Fn(usize) -> bool) -> Vec<Vec<Fr>> {
-        let values = self.evaluate(&self.rows, columns, needed);
+        let mut values = vec![];
+        self.evaluate(&self.rows, columns, needed, &mut values);
         values.par_iter().map(|v| v.export(self.engine)).collect()
     }
 
@@ -272,12 +282,38 @@ impl<E: Engine> Core<E> {
         observer: &dyn Observer,
     ) -> Result<Vec<Column<Fr>>, Error> {
         let steps = self.parts.len() + 1;
+        let groups: [(&[Column<Fr>], fn(usize) -> Source); 8] = [
+            (&self.given.fixed, Source::Fixed),
+            (&polynomials.advice, Source::Advice),
+            (&polynomials.instance, Source::Instance),
+            (&self.given.sigma, Source::Sigma),
+            (
+                &polynomials.permutation_products,
+                Source::PermutationProduct,
+            ),
+            (&polynomials.lookup_products, Source::LookupProduct),
+            (&polynomials.lookup_inputs, Source::LookupInput),
+            (&polynomials.lookup_tables, Source::LookupTable),
+        ];
+        // The values are written over from coset to coset: new memory costs as much as a transform.
+        let mut on_coset: [Vec<Column<Fr>>; 8] = Default::default();
         let mut modulo = vec![];
         for (i, part) in self.parts.iter().enumerate() {
             tell(observer, Stage::Quotient, i, steps)?;
-            let on = |columns: &[Column<Fr>], source: fn(usize) -> Source| {
-                self.evaluate(&part.coset, columns, |i| self.read.contains(&source(i)))
-            };
+            for (values, (columns, source)) in on_coset.iter_mut().zip(groups) {
+                let read = |i| self.read.contains(&source(i));
+                self.evaluate(&part.coset, columns, read, values);
+            }
+            let [
+                fixed,
+                advice,
+                instance,
+                sigma,
+                permutation_products,
+                lookup_products,
+                lookup_inputs,
+                lookup_tables,
+            ] = &on_coset;
             let (sources, indicators): (Vec<_>, Vec<_>) = self
                 .indicators
                 .iter()
@@ -293,17 +329,14 @@ impl<E: Engine> Core<E> {
                 .then(|| ntt::powers(self.engine, part.shift, ntt::omega(self.k), self.n()));
             let inputs = Inputs {
                 rows: self.n(),
-                fixed: &on(&self.given.fixed, Source::Fixed),
-                advice: &on(&polynomials.advice, Source::Advice),
-                instance: &on(&polynomials.instance, Source::Instance),
-                sigma: &on(&self.given.sigma, Source::Sigma),
-                permutation_products: &on(
-                    &polynomials.permutation_products,
-                    Source::PermutationProduct,
-                ),
-                lookup_products: &on(&polynomials.lookup_products, Source::LookupProduct),
-                lookup_inputs: &on(&polynomials.lookup_inputs, Source::LookupInput),
-                lookup_tables: &on(&polynomials.lookup_tables, Source::LookupTable),
+                fixed,
+                advice,
+                instance,
+                sigma,
+                permutation_products,
+                lookup_products,
+                lookup_inputs,
+                lookup_tables,
                 first: indicator(Source::LagrangeFirst),
                 last: indicator(Source::LagrangeLast),
                 active: indicator(Source::Active),
@@ -314,6 +347,7 @@ impl<E: Engine> Core<E> {
             part.coset.interpolate(&mut quotient);
             modulo.extend(quotient);
         }
+        drop(on_coset);
         tell(observer, Stage::Quotient, steps - 1, steps)?;
         let piece = |i: usize| {
             let terms: Vec<_> = modulo
