@@ -15,11 +15,11 @@ use crate::transcript::ProofShape;
 /// Bytes of each advice cell while the quotient is computed, which is the peak where columns are handed over whole: a coefficient
 /// and a value on a coset.
 const PER_ADVICE_CELL: u64 = 64;
-/// The same of each fixed cell: the key's value and coefficient, the prover's coefficient, and a value on a coset.
-const PER_FIXED_CELL: u64 = 128;
-/// The same of each row: reference string and bases, Lagrange polynomials, pieces of the quotient, and what the system's allocator keeps.
+/// The same of each fixed cell.
+const PER_FIXED_CELL: u64 = 64;
+/// The same of each row: bases of both kinds, pieces of the quotient, and what the system's allocator keeps after making keys.
 /// Measured, see the book.
-const PER_ROW: u64 = 3400;
+const PER_ROW: u64 = 3900;
 /// Bytes of an advice cell that a synthesis assigns: a fraction.
 const PER_ASSIGNED_CELL: u64 = std::mem::size_of::<Assigned<Fr>>() as u64;
 /// Bytes that the process takes however small the circuit.
