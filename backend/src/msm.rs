@@ -13,7 +13,7 @@
 
 mod arena;
 mod buckets;
-mod multiples;
+mod fixed_base;
 mod points;
 mod scalars;
 #[cfg(test)]
@@ -26,9 +26,9 @@ use crate::{
 };
 use arena::Arena;
 use buckets::{Sums, Weighted};
+pub use fixed_base::FixedBase;
 use group::{Group, prime::PrimeCurveAffine};
 use halo2_proofs::halo2curves::bn256::{Fr, G1, G1Affine};
-pub use multiples::Multiples;
 pub(crate) use points::Point;
 use rayon::prelude::*;
 use scalars::Halves;

@@ -2,7 +2,7 @@
 
 use crate::{
     engine::{Engine, WithEngine, with_engine},
-    msm::Multiples,
+    msm::FixedBase,
     ntt::omega,
 };
 use ff::{BatchInvert, Field, PrimeField};
@@ -49,7 +49,7 @@ impl<D: Fn(f64)> WithEngine for Points<D> {
     fn with<E: Engine>(self, engine: E) -> Self::Output {
         let Self { k, secret, done } = self;
         let n = 1usize << k;
-        let generator = Multiples::new(engine, G1Affine::generator(), 2 * n);
+        let generator = FixedBase::new(engine, G1Affine::generator(), 2 * n);
         let all = |before: usize, scalars: &dyn Fn(Range<usize>) -> Vec<Fr>| {
             let mut points = Vec::with_capacity(n);
             while points.len() < n {

@@ -18,7 +18,7 @@ const LONGEST: usize = 13;
 
 /// A point that is multiplied by many scalars.
 #[derive(Debug)]
-pub struct Multiples<E> {
+pub struct FixedBase<E> {
     engine: E,
     /// Bits of a digit. Digits are signed: they are at most `2^(bits - 1)`, as is their negative.
     bits: usize,
@@ -26,7 +26,7 @@ pub struct Multiples<E> {
     tables: Vec<Point>,
 }
 
-impl<E: Engine> Multiples<E> {
+impl<E: Engine> FixedBase<E> {
     /// Tables of a point, for about `count` scalars.
     #[must_use]
     pub fn new(engine: E, point: G1Affine, count: usize) -> Self {
@@ -152,14 +152,14 @@ mod tests {
     impl WithEngine for &Check {
         type Output = usize;
         fn with<E: Engine>(self, engine: E) -> usize {
-            let multiples = Multiples::new(engine, self.point, self.count);
-            let points = multiples.of(&self.scalars);
+            let base = FixedBase::new(engine, self.point, self.count);
+            let points = base.of(&self.scalars);
             assert_eq!(points.len(), self.scalars.len());
             for (scalar, point) in self.scalars.iter().zip(points) {
                 let expected = (self.point * scalar).to_affine();
-                assert_eq!(point, expected, "{scalar:?}, {} bits", multiples.bits);
+                assert_eq!(point, expected, "{scalar:?}, {} bits", base.bits);
             }
-            multiples.bits
+            base.bits
         }
     }
 
