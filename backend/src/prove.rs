@@ -30,6 +30,10 @@ use std::{fmt, marker::PhantomData, ops::Deref};
 pub struct Options {
     /// Whether to leave aside the processor's special instructions.
     pub portable: bool,
+    /// Bytes for precomputed multiples of the points that polynomials are committed to with, of both bases together: at most so many are used
+    /// beyond the 256 for each row that a prover always has. Commitments need fewer additions with 256 for each row more, and fewest with about
+    /// seven times that. Proofs are the same.
+    pub precomputed_bytes: usize,
 }
 
 /// A prover for one key: what does not depend on a witness is computed once.
@@ -63,18 +67,25 @@ impl<'a> Prover<'a> {
         struct Prepare<'a, 'b, K> {
             parameters: &'b ParamsKZG<Bn256>,
             key: K,
+            precomputed_bytes: usize,
             lives: PhantomData<&'a ()>,
         }
         impl<'a, K: Key + 'a> WithEngine for Prepare<'a, '_, K> {
             type Output = Result<Box<dyn Prepared + 'a>, Error>;
             fn with<E: Engine>(self, engine: E) -> Self::Output {
-                Ok(Box::new(Core::new(engine, self.parameters, self.key)?))
+                Ok(Box::new(Core::new(
+                    engine,
+                    self.parameters,
+                    self.key,
+                    self.precomputed_bytes,
+                )?))
             }
         }
         let digest = key.get_vk().transcript_repr();
         let prepare = Prepare {
             parameters,
             key,
+            precomputed_bytes: options.precomputed_bytes,
             lives: PhantomData,
         };
         let prepared = with_engine(options.portable, prepare)?;

@@ -49,7 +49,7 @@ type Sums<const W: usize> = [[Point; LANES]; W];
 pub(super) const BATCH: usize = 2 * LANES;
 
 /// Points are brought into the cache so many steps of [`forward`] before they are needed, for they are anywhere in the memory.
-const AHEAD: usize = 1;
+const AHEAD: usize = 8;
 
 /// An expression for each way, in place of a value of its type.
 macro_rules! ways {
@@ -375,6 +375,23 @@ pub(super) fn import<E: Engine>(
             write(engine, [x, y], out);
             let image = engine.mul::<Fq>(x, engine.splat(zeta));
             write(engine, [image, y], images);
+        },
+    );
+}
+
+/// Writes the images of points under the endomorphism. Their number is a multiple of [`LANES`].
+pub(super) fn images<E: Engine>(engine: E, zeta: Fq, points: &[Point], out: &mut [Point]) {
+    let (points, out) = (points.as_chunks().0, out.as_chunks_mut().0);
+    engine.run(
+        #[inline(always)]
+        || {
+            let zeta = engine.splat(zeta);
+            for (points, out) in points.iter().zip(out) {
+                let points: &[Point; LANES] = points;
+                let x = engine.gather(lanes!(i => &points[i].x));
+                let y = engine.gather(lanes!(i => &points[i].y));
+                write(engine, [engine.mul::<Fq>(x, zeta), y], out);
+            }
         },
     );
 }

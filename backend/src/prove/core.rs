@@ -83,7 +83,12 @@ pub(super) trait Key: Deref<Target = ProvingKey<G1Affine>> + Send + Sync {}
 impl<K: Deref<Target = ProvingKey<G1Affine>> + Send + Sync> Key for K {}
 
 impl<K: Key, E: Engine> Core<K, E> {
-    pub(super) fn new(engine: E, parameters: &ParamsKZG<Bn256>, key: K) -> Result<Self, Error> {
+    pub(super) fn new(
+        engine: E,
+        parameters: &ParamsKZG<Bn256>,
+        key: K,
+        precomputed_bytes: usize,
+    ) -> Result<Self, Error> {
         let domain = key.get_vk().get_domain();
         let constraints = key.get_vk().cs();
         let k = domain.k();
@@ -131,8 +136,12 @@ impl<K: Key, E: Engine> Core<K, E> {
         Ok(Self {
             engine,
             k,
-            powers: Bases::new(engine, parameters.get_g()),
-            lagrange: Bases::new(engine, &lagrange(parameters)?),
+            powers: Bases::with_precomputation(engine, parameters.get_g(), precomputed_bytes / 2),
+            lagrange: Bases::with_precomputation(
+                engine,
+                &lagrange(parameters)?,
+                precomputed_bytes / 2,
+            ),
             ntt,
             parts,
             program: Program::compile(constraints),

@@ -79,7 +79,14 @@ impl Setup {
         witness: impl Witness,
         observer: &dyn Observer,
     ) -> Result<Vec<u8>, Error> {
-        let prover = Prover::new(&self.parameters, &self.key, Options { portable })?;
+        let prover = Prover::new(
+            &self.parameters,
+            &self.key,
+            Options {
+                portable,
+                ..Options::default()
+            },
+        )?;
         let mut transcript = Written::init(vec![]);
         let rng = StdRng::seed_from_u64(seed);
         let instances = self.columns();
