@@ -31,8 +31,8 @@ pub struct Options {
     /// Whether to leave aside the processor's special instructions.
     pub portable: bool,
     /// Bytes for precomputed multiples of the points that polynomials are committed to with, of both bases together: at most so many are used
-    /// beyond the 256 for each row that a prover always has. Commitments need fewer additions with 256 for each row more, and fewest with about
-    /// seven times that. Proofs are the same.
+    /// beyond the 256 for each row that a prover always has, and only where it makes commitments faster: at most seven times 256 for each row.
+    /// Proofs are the same. See [`Bases::with_precomputation`](crate::msm::Bases::with_precomputation).
     pub precomputed_bytes: usize,
 }
 

@@ -14,9 +14,12 @@ const MOST: usize = 64;
 /// Points of a task that doubles them, a multiple of [`BATCH`]: they stay in the cache of a core.
 const TASK: usize = 1 << 12;
 
+/// Points in so many bytes come quickly: a processor has about as much cache for each core.
+const CACHE: usize = 4 << 20;
+
 /// Where points are in a list: the bases, filled up with the identity to a multiple of [`LANES`]; as many images of them under the endomorphism;
 /// then both again for each multiple.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Layout {
     /// How many bases there are.
     pub(super) len: usize,
@@ -24,14 +27,15 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// The layout of so many points and their multiples in so many bytes more.
+    /// The layout of so many points and of the multiples with which full-size scalars cost least, in at most so many bytes more. About `far` see
+    /// [`Points::FAR`](crate::engine::points::Points::FAR).
     ///
     /// # Panics
     ///
     /// If there are more than 2^30 points.
-    pub(super) fn within(len: usize, bytes: usize) -> Self {
+    pub(super) fn within(len: usize, bytes: usize, far: f64) -> Self {
         assert!(len <= 1 << 30, "at most 2^30 bases");
-        let apart = Self::with_count(len, 1).apart();
+        let apart = Self::with_count(len, 1, far).apart();
         // References to points have 31 bits.
         let (room, references) = (bytes / size_of::<Point>(), 1usize << 31);
         let room = (room / apart.max(1) + 1).min(references / apart.max(1));
@@ -40,16 +44,17 @@ impl Layout {
         lengths[BITS] = 2 * len as u64;
         let cost = |layout: Self| Windows::cheapest(&lengths, layout.multiples).1;
         (1..=room.min(MOST))
-            .map(|count| Self::with_count(len, count))
+            .map(|count| Self::with_count(len, count, far))
             .map(|layout| (layout, cost(layout)))
             .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(Self::with_count(len, 1), |best| best.0)
+            .map_or(Self::with_count(len, 1, far), |best| best.0)
     }
 
     /// The layout of so many points, with so many multiples of each, itself included.
-    pub(super) fn with_count(len: usize, count: usize) -> Self {
+    pub(super) fn with_count(len: usize, count: usize, far: f64) -> Self {
         let apart = 2 * len.next_multiple_of(LANES);
-        let multiples = Multiples::new(count, apart);
+        let near = count * apart * size_of::<Point>() <= CACHE;
+        let multiples = Multiples::new(count, apart, if near { 0.0 } else { far });
         Self { len, multiples }
     }
 

@@ -49,7 +49,7 @@ type Sums<const W: usize> = [[Point; LANES]; W];
 pub(super) const BATCH: usize = 2 * LANES;
 
 /// Points are brought into the cache so many steps of [`forward`] before they are needed, for they are anywhere in the memory.
-const AHEAD: usize = 8;
+const AHEAD: usize = 1;
 
 /// An expression for each way, in place of a value of its type.
 macro_rules! ways {

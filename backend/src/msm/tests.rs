@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    engine::{WithEngine, with_engine},
+    engine::{Portable, WithEngine, points::Points as _, with_engine},
     msm::{
         points::NEGATIVE,
         scalars::{BITS, Halves},
@@ -27,7 +27,7 @@ struct Multiply<'a> {
 impl WithEngine for Multiply<'_> {
     type Output = Vec<G1>;
     fn with<E: Engine>(self, engine: E) -> Vec<G1> {
-        let layout = Layout::with_count(self.bases.len(), self.multiples);
+        let layout = Layout::with_count(self.bases.len(), self.multiples, 0.0);
         let bases = Bases::with_layout(engine, self.bases, layout);
         assert_eq!(bases.len(), self.bases.len());
         assert_eq!(bases.is_empty(), self.bases.is_empty());
@@ -210,7 +210,7 @@ fn multiples_of_points() {
     few.extend([G1Affine::identity(), -few[0]]);
     let zeta = <Fr as WithSmallOrderMulGroup<3>>::ZETA;
     for (len, count) in [(1, 64), (13, 5), ((1 << 12) + 9, 2)] {
-        let layout = Layout::with_count(len, count);
+        let layout = Layout::with_count(len, count, 0.0);
         let bases: Vec<G1Affine> = (0..len).map(|i| few[i % 64]).collect();
         let mut expected = vec![G1Affine::identity(); layout.points()];
         for (j, level) in expected.chunks_mut(layout.apart()).enumerate() {
@@ -231,8 +231,8 @@ fn multiples_of_points() {
 
 #[test]
 fn budgets_are_kept() {
-    let of = |len, bytes| {
-        let layout = Layout::within(len, bytes);
+    let of = |len, bytes, far| {
+        let layout = Layout::within(len, bytes, far);
         let more = (layout.points() - layout.apart()) * size_of::<Point>();
         assert!(more <= bytes && layout.points() <= 1 << 31);
         assert!(layout.multiples.step * layout.multiples.count >= BITS);
@@ -241,16 +241,21 @@ fn budgets_are_kept() {
     for len in [0, 1, 8, 100, 1 << 16, 1 << 20, 1 << 29, 1 << 30] {
         let one = 128 * usize::next_multiple_of(len, 8);
         for bytes in [0, 127, one.saturating_sub(1), one, 3 * one, usize::MAX] {
-            of(len, bytes);
+            for far in [0.0, 0.1, 1.0] {
+                of(len, bytes, far);
+            }
         }
-        assert_eq!(of(len, 0), 1);
-        assert_eq!(of(len, one.saturating_sub(1)), 1);
+        assert_eq!(of(len, 0, 0.0), 1);
+        assert_eq!(of(len, one.saturating_sub(1), 0.0), 1);
     }
-    assert_eq!(of(1 << 30, usize::MAX), 1);
+    assert_eq!(of(1 << 30, usize::MAX, 0.0), 1);
+    // Memory that does not pay is not taken.
+    assert_eq!(of(1 << 16, usize::MAX, 0.0), 8);
+    assert_eq!(of(1 << 16, usize::MAX, 1.0), 1);
     let bases = random_bases(100, 12);
-    let bases = Bases::with_precomputation(crate::engine::Portable, &bases, 5 << 20);
+    let bases = Bases::with_precomputation(Portable, &bases, 5 << 20);
     assert!((1..=5 << 20).contains(&bases.precomputed_bytes()));
-    assert_eq!(bases.layout, Layout::within(100, 5 << 20));
+    assert_eq!(bases.layout, Layout::within(100, 5 << 20, Portable::FAR));
 }
 
 /// Multiples make fewer additions of full-size scalars, and as many of short ones.
@@ -262,7 +267,7 @@ fn multiples_save_additions() {
     let full: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
     let short: Vec<Fr> = (0..n).map(|_| Fr::from(rng.gen_range(0..256))).collect();
     let additions = |bytes: usize, scalars: &[Fr]| {
-        let bases = Bases::with_precomputation(crate::engine::Portable, &points, bytes);
+        let bases = Bases::with_precomputation(Portable, &points, bytes);
         assert_eq!(bases.additions(), 0);
         let _ = bases.multiply(&[scalars]);
         bases.additions()
@@ -289,7 +294,7 @@ fn many_vectors() {
 #[test]
 #[should_panic(expected = "longer than the bases")]
 fn a_vector_longer_than_the_bases_is_refused() {
-    let _ = Bases::new(crate::engine::Portable, &random_bases(3, 9)).multiply(&[&[Fr::ONE; 4]]);
+    let _ = Bases::new(Portable, &random_bases(3, 9)).multiply(&[&[Fr::ONE; 4]]);
 }
 
 struct Cut<'a>(&'a [Fr]);
@@ -353,7 +358,7 @@ proptest! {
             halves.values.push(value);
             halves.lengths[size] += 1;
         }
-        let multiples = Multiples::new(count, 1 << 8);
+        let multiples = Multiples::new(count, 1 << 8, 0.0);
         let longest = halves.lengths.iter().rposition(|n| *n != 0).unwrap_or(0);
         let all: Vec<Windows> = Windows::all(longest, multiples).collect();
         let chosen = Windows::choose(&halves.lengths.map(u64::from), multiples);
@@ -404,7 +409,7 @@ fn sorting_in_tasks_is_the_same() {
             with_engine(false, Cut(&scalars))
         })
         .collect();
-    for windows in Windows::all(BITS, Multiples::new(3, 1 << 22)) {
+    for windows in Windows::all(BITS, Multiples::new(3, 1 << 22, 0.0)) {
         for window in 0..windows.count {
             let one = windows.sort(window, &halves, 1);
             for tasks in [2, 5, 100] {
@@ -428,7 +433,7 @@ fn windows_suit_the_values() {
     let of = |bits: usize, count: u64| {
         let mut lengths = [0; BITS + 1];
         lengths[bits] = count;
-        let windows = Windows::choose(&lengths, Multiples::new(1, 0));
+        let windows = Windows::choose(&lengths, Multiples::new(1, 0, 0.0));
         (windows.bits, windows.count)
     };
     assert_eq!(of(1, 1 << 16), (1, 1));

@@ -14,20 +14,23 @@ const LONGEST: usize = 17;
 
 /// Which multiples there are of each base, itself included: with the number `j`, below `count`, the one by `2^(step j)`, whose reference is
 /// greater by `apart j`. As `step count` is at least [`BITS`], there is one for each piece of a value that has `step` bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Multiples {
     pub(super) count: usize,
     pub(super) step: usize,
     pub(super) apart: usize,
+    /// What it costs more to have a point come from them, in additions.
+    pub(super) far: f64,
 }
 
 impl Multiples {
     /// So many multiples. The upper piece of a value has less than `step` bits, so that its digits are not greater than others, which have a sign.
-    pub(super) fn new(count: usize, apart: usize) -> Self {
+    pub(super) fn new(count: usize, apart: usize, far: f64) -> Self {
         Self {
             count,
             step: (BITS + 1).div_ceil(count),
             apart,
+            far,
         }
     }
 }
@@ -38,7 +41,7 @@ impl Multiples {
 /// digits, one for each window, of `bits` bits but for the last, which has what is left of the piece. All digits of `b` bits are between
 /// `-2^(b - 1)` and `2^(b - 1) - 1`, so that there are half as many absolute values, but for the upper digit of the value, which takes what is
 /// left, and has no sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Windows {
     pub(super) bits: usize,
     pub(super) count: usize,
@@ -48,6 +51,8 @@ pub(super) struct Windows {
     step: usize,
     /// How much greater the references of the next piece are.
     apart: usize,
+    /// What a point costs, in additions: its own, and to have it come.
+    point: f64,
 }
 
 /// Where a digit is in a value.
@@ -136,6 +141,11 @@ impl Windows {
                     pieces,
                     step,
                     apart: multiples.apart * every,
+                    point: if pieces == 1 {
+                        1.0
+                    } else {
+                        1.0 + multiples.far
+                    },
                 })
         })
     }
@@ -150,7 +160,7 @@ impl Windows {
                     digits += at_least[0];
                 }
                 let buckets = self.buckets(window) as f64;
-                here as f64
+                self.point * here as f64
                     + BUCKET * buckets.min(here as f64)
                     + ROUND * (1.0 + buckets.log2())
                     + DIGIT * digits as f64
