@@ -212,7 +212,14 @@ fn main() -> Result<()> {
         library.0.push(seconds);
         library.1 = library.1.max(peak);
 
-        let prover = Prover::new(&parameters, &key, Options { portable })?;
+        let prover = Prover::new(
+            &parameters,
+            &key,
+            Options {
+                portable,
+                ..Options::default()
+            },
+        )?;
         engine = prover.engine();
         let (proof, seconds, peak) = measured(|| {
             let mut transcript = Transcript::init(vec![]);

@@ -36,6 +36,10 @@ use std::{
 pub struct Options {
     /// Whether to leave aside the processor's special instructions.
     pub portable: bool,
+    /// Bytes for precomputed multiples of the points that polynomials are committed to with, of both bases together: at most so many are used
+    /// beyond the 256 for each row that a prover always has, and only where it makes commitments faster: at most seven times 256 for each row.
+    /// Proofs are the same. A key that is opened from a file has those that it was written with. See [`Bases::with_precomputation`](crate::msm::Bases::with_precomputation).
+    pub precomputed_bytes: usize,
 }
 
 /// A prover for one key: what does not depend on a witness is computed once, or comes from a file.
@@ -55,7 +59,11 @@ impl fmt::Debug for Prover {
 
 /// Where a prover has from what belongs to its key.
 enum Origin<'a> {
-    Key(&'a ParamsKZG<Bn256>, &'a ProvingKey<G1Affine>),
+    Key {
+        parameters: &'a ParamsKZG<Bn256>,
+        key: &'a ProvingKey<G1Affine>,
+        precomputed_bytes: usize,
+    },
     File(&'a File),
 }
 
@@ -71,7 +79,11 @@ impl WithEngine for Prepare<'_> {
         let Self { key, origin } = self;
         let verifying = key.clone();
         let core = Core::new(engine, key, || match origin {
-            Origin::Key(parameters, key) => Given::new(engine, parameters, key),
+            Origin::Key {
+                parameters,
+                key,
+                precomputed_bytes,
+            } => Given::new(engine, parameters, key, precomputed_bytes),
             Origin::File(file) => file::open(engine, &verifying, file),
         })?;
         Ok(Box::new(core))
@@ -96,7 +108,12 @@ impl Prover {
                 parameters: parameters.k(),
             });
         }
-        Self::prepare(key.get_vk().clone(), Origin::Key(parameters, key), options)
+        let origin = Origin::Key {
+            parameters,
+            key,
+            precomputed_bytes: options.precomputed_bytes,
+        };
+        Self::prepare(key.get_vk().clone(), origin, options)
     }
 
     /// Takes from a file what [`Prover::write`] wrote: neither proving key nor parameters are needed.

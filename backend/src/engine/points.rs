@@ -34,6 +34,10 @@ pub trait Points: Arithmetic {
     /// has ended, two chains of operations that each wait for each other take hardly more time than one.
     const WAYS: usize;
 
+    /// What it costs, in additions of points, to have a point come from a list that is many times greater than the processor's caches. This was
+    /// measured; the memory is the same, so it is more where additions are fast.
+    const FAR: f64;
+
     /// From eight places in memory; below `4 p`.
     fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Self::V<F>;
     /// To eight places in memory; takes elements below `4 p`.
@@ -61,6 +65,7 @@ impl Points for Portable {
     type Lazy<F: Field> = [F; LANES];
 
     const WAYS: usize = 1;
+    const FAR: f64 = 0.16;
 
     #[inline(always)]
     fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> [F; LANES] {

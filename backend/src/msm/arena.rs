@@ -16,6 +16,8 @@ pub(super) struct Arena<E> {
     identities: bool,
     pairs: Vec<[u32; 2]>,
     before: Vec<Block<Fq>>,
+    /// Additions made so far.
+    additions: u64,
 }
 
 /// Points that are added up: so many from that place in the list of references.
@@ -35,7 +37,13 @@ impl<E: Engine> Arena<E> {
             identities: false,
             pairs: Vec::new(),
             before: Vec::new(),
+            additions: 0,
         }
+    }
+
+    /// How many additions have been made so far.
+    pub(super) fn additions(&self) -> u64 {
+        self.additions
     }
 
     /// Forgets all points.
@@ -82,6 +90,7 @@ impl<E: Engine> Arena<E> {
             return;
         };
         let count = self.pairs.len();
+        self.additions += count as u64;
         self.pairs.resize(count.next_multiple_of(BATCH), last);
         let blocks = self.pairs.len() / LANES;
         if self.before.len() < blocks {

@@ -9,6 +9,9 @@ use crate::engine::{Engine, LANES};
 use halo2_proofs::halo2curves::bn256::G1Affine;
 use std::ops::Range;
 
+/// The number of a window and an absolute value of its digits.
+type Bucket = (u32, u32);
+
 /// References of windows that one task adds up: those of a window, from where to where.
 #[derive(Debug)]
 pub(super) struct Piece {
@@ -39,8 +42,7 @@ pub(super) fn cut(windows: &[Sorted], size: usize) -> Vec<Vec<Piece>> {
 /// Sums of buckets, none the identity: in the order of windows and digits. A bucket may be there several times, which are then to be added.
 #[derive(Debug, Default)]
 pub(super) struct Sums {
-    /// The number of the window and the digit.
-    keys: Vec<(u32, u32)>,
+    keys: Vec<Bucket>,
     points: Vec<Point>,
 }
 
@@ -85,52 +87,51 @@ pub(super) fn sums<E: Engine>(
     out
 }
 
-/// Shares `windows` windows out to tasks that have about `size` buckets or one window.
-pub(super) fn share(parts: &[Sums], windows: usize, size: usize) -> Vec<Range<usize>> {
-    let mut counts = vec![0; windows];
-    for (window, _) in parts.iter().flat_map(|part| &part.keys) {
-        counts[*window as usize] += 1;
-    }
-    let (mut tasks, mut start, mut sum) = (Vec::new(), 0, 0);
-    for (window, count) in counts.into_iter().enumerate() {
-        if sum + count > size && sum > 0 {
-            tasks.push(start..window);
-            (start, sum) = (window, 0);
+/// Shares buckets out to tasks that have about `size` of them: windows, or parts of a window whose digits are the same after a division by
+/// `size`.
+pub(super) fn share(parts: &[Sums], size: usize) -> Vec<Range<Bucket>> {
+    let block = |bucket: &Bucket| (bucket.0, bucket.1 / size as u32);
+    let keys: Vec<Bucket> = parts.iter().flat_map(|part| &part.keys).copied().collect();
+    let (mut tasks, mut start, mut sum) = (Vec::new(), (0, 0), 0);
+    for keys in keys.chunk_by(|a, b| block(a) == block(b)) {
+        if sum + keys.len() > size && sum > 0 {
+            tasks.push(start..keys[0]);
+            (start, sum) = (keys[0], 0);
         }
-        sum += count;
+        sum += keys.len();
     }
-    tasks.push(start..windows);
+    tasks.push(start..(u32::MAX, 0));
     tasks
 }
 
-/// A window's sum: a point for each bit, to be added as often as the bit is worth.
+/// The sum of a window's buckets, or of some: a point for each bit, to be added as often as the bit is worth.
 #[derive(Debug)]
 pub(super) struct Weighted {
     pub(super) window: usize,
     pub(super) points: Vec<G1Affine>,
 }
 
-/// A window on the way there. The sum of `i` times bucket `i` is the sum of the buckets with odd `i`, and twice the same of the sums of two
+/// Some of a window's buckets on the way there. The sum of `i` times bucket `i` is the sum of the buckets with odd `i`, and twice the same of the sums of two
 /// neighbours with `i / 2`. So each level halves the number of buckets, and leaves those with odd numbers to be added up. Together this is less
 /// than two additions for each bucket.
 #[derive(Debug)]
 struct Levels {
     window: usize,
-    /// The numbers of the buckets, in ascending order, and their names.
+    /// The digits of the buckets, in ascending order, and their names.
     buckets: Vec<(u32, u32)>,
     /// What is to be added up at each level, the lowest one first.
     odd: Vec<Vec<u32>>,
 }
 
-/// Makes the weighted sums of these windows. `parts` have the sums of all buckets, in order.
+/// Makes the weighted sums of these buckets, for each window by itself. `parts` have the sums of all buckets, in order.
 pub(super) fn weighted<E: Engine>(
     engine: E,
     arena: &mut Arena<E>,
-    windows: Range<usize>,
+    buckets: Range<Bucket>,
     parts: &[Sums],
 ) -> Vec<Weighted> {
     arena.clear();
-    let mut all = merged(arena, windows, parts);
+    let mut all = merged(arena, buckets, parts);
     let mut active = true;
     while active {
         active = false;
@@ -144,12 +145,12 @@ pub(super) fn weighted<E: Engine>(
         .collect()
 }
 
-/// The buckets of the windows, each once.
-fn merged<E: Engine>(arena: &mut Arena<E>, windows: Range<usize>, parts: &[Sums]) -> Vec<Levels> {
+/// The buckets of each window, each once.
+fn merged<E: Engine>(arena: &mut Arena<E>, buckets: Range<Bucket>, parts: &[Sums]) -> Vec<Levels> {
     let (mut names, mut lens, mut keys) = (Vec::new(), Vec::<u32>::new(), Vec::new());
     for part in parts {
-        let start = |window| part.keys.partition_point(|key| (key.0 as usize) < window);
-        let range = start(windows.start)..start(windows.end);
+        let before = |bucket| part.keys.partition_point(|key| *key < bucket);
+        let range = before(buckets.start)..before(buckets.end);
         for (key, point) in part.keys[range.clone()].iter().zip(&part.points[range]) {
             names.push(arena.push(*point));
             match lens.last_mut() {
@@ -163,18 +164,17 @@ fn merged<E: Engine>(arena: &mut Arena<E>, windows: Range<usize>, parts: &[Sums]
     }
     let mut sums = Vec::new();
     arena.sums(names, &lens, &mut sums);
-    let mut all: Vec<Levels> = windows
-        .clone()
-        .map(|window| Levels {
-            window,
-            buckets: Vec::new(),
-            odd: Vec::new(),
-        })
-        .collect();
+    let mut all = Vec::<Levels>::new();
     for ((window, digit), name) in keys.into_iter().zip(sums) {
-        all[window as usize - windows.start]
-            .buckets
-            .push((digit, name));
+        let window = window as usize;
+        match all.last_mut() {
+            Some(levels) if levels.window == window => levels.buckets.push((digit, name)),
+            _ => all.push(Levels {
+                window,
+                buckets: vec![(digit, name)],
+                odd: Vec::new(),
+            }),
+        }
     }
     all
 }

@@ -385,6 +385,23 @@ pub(super) fn import<E: Engine>(
     );
 }
 
+/// Writes the images of points under the endomorphism. Their number is a multiple of [`LANES`].
+pub(super) fn images<E: Engine>(engine: E, zeta: Fq, points: &[Point], out: &mut [Point]) {
+    let (points, out) = (points.as_chunks().0, out.as_chunks_mut().0);
+    engine.run(
+        #[inline(always)]
+        || {
+            let zeta = engine.splat(zeta);
+            for (points, out) in points.iter().zip(out) {
+                let points: &[Point; LANES] = points;
+                let x = engine.gather(lanes!(i => &points[i].x));
+                let y = engine.gather(lanes!(i => &points[i].y));
+                write(engine, [engine.mul::<Fq>(x, zeta), y], out);
+            }
+        },
+    );
+}
+
 /// To affine points.
 pub(super) fn export<E: Engine>(engine: E, points: &[Point; LANES]) -> [G1Affine; LANES] {
     engine.run(

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::{
-    engine::{WithEngine, with_engine},
+    engine::{Portable, WithEngine, points::Points as _, with_engine},
     msm::{
         points::NEGATIVE,
         scalars::{BITS, Halves},
@@ -15,15 +15,20 @@ use halo2_proofs::arithmetic::best_multiexp;
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
+/// How many multiples are kept: none, some of which not all pieces need all, and one for each digit.
+const COUNTS: [usize; 4] = [1, 2, 5, 64];
+
 struct Multiply<'a> {
     bases: &'a [G1Affine],
+    multiples: usize,
     scalars: &'a [&'a [Fr]],
 }
 
 impl WithEngine for Multiply<'_> {
     type Output = Vec<G1>;
     fn with<E: Engine>(self, engine: E) -> Vec<G1> {
-        let bases = Bases::new(engine, self.bases);
+        let layout = Layout::with_count(self.bases.len(), self.multiples, 0.0);
+        let bases = Bases::with_layout(engine, self.bases, layout);
         assert_eq!(bases.len(), self.bases.len());
         assert_eq!(bases.is_empty(), self.bases.is_empty());
         bases.multiply(self.scalars)
@@ -39,13 +44,17 @@ fn check(bases: &[G1Affine], vectors: &[Vec<Fr>]) {
             terms.map(|(s, base)| base * s).sum()
         })
         .collect();
-    for portable in [false, true] {
-        let scalars = &scalars;
-        assert_eq!(
-            with_engine(portable, Multiply { bases, scalars }),
-            expected,
-            "portable: {portable}"
-        );
+    for (portable, multiples) in [false, true]
+        .into_iter()
+        .flat_map(|p| COUNTS.map(|m| (p, m)))
+    {
+        let work = Multiply {
+            bases,
+            multiples,
+            scalars: &scalars,
+        };
+        let sums = with_engine(portable, work);
+        assert_eq!(sums, expected, "portable: {portable}, {multiples}");
     }
 }
 
@@ -170,10 +179,101 @@ fn long_vectors() {
     ];
     let scalars: Vec<&[Fr]> = vectors.iter().map(|v| &v[..]).collect();
     let expected: Vec<G1> = vectors.iter().map(|v| best_multiexp(v, &bases)).collect();
-    for portable in [false, true] {
-        let (bases, scalars) = (&bases[..], &scalars[..]);
-        assert_eq!(with_engine(portable, Multiply { bases, scalars }), expected);
+    for (portable, multiples) in [(false, 1), (false, 8), (true, 1), (true, 4)] {
+        let work = Multiply {
+            bases: &bases,
+            multiples,
+            scalars: &scalars,
+        };
+        assert_eq!(with_engine(portable, work), expected);
     }
+}
+
+struct Fill<'a>(&'a [G1Affine], Layout);
+
+impl WithEngine for Fill<'_> {
+    type Output = Vec<G1Affine>;
+    fn with<E: Engine>(self, engine: E) -> Vec<G1Affine> {
+        let bases = Bases::with_layout(engine, self.0, self.1);
+        let eights = bases.points.as_chunks().0;
+        eights
+            .iter()
+            .flat_map(|eight| points::export(engine, eight))
+            .collect()
+    }
+}
+
+/// Each multiple is what the layout says, and so is its image, where there are several tasks too.
+#[test]
+fn multiples_of_points() {
+    let mut few = random_bases(62, 11);
+    few.extend([G1Affine::identity(), -few[0]]);
+    let zeta = <Fr as WithSmallOrderMulGroup<3>>::ZETA;
+    for (len, count) in [(1, 64), (13, 5), ((1 << 12) + 9, 2)] {
+        let layout = Layout::with_count(len, count, 0.0);
+        let bases: Vec<G1Affine> = (0..len).map(|i| few[i % 64]).collect();
+        let mut expected = vec![G1Affine::identity(); layout.points()];
+        for (j, level) in expected.chunks_mut(layout.apart()).enumerate() {
+            let power = Fr::from(2).pow([(layout.multiples.step * j) as u64]);
+            for (factor, points) in [power, power * zeta]
+                .iter()
+                .zip(level.chunks_mut(layout.padded()))
+            {
+                let few: Vec<G1Affine> = few.iter().map(|p| (p * factor).to_affine()).collect();
+                (0..len).for_each(|i| points[i] = few[i % 64]);
+            }
+        }
+        for portable in [false, true] {
+            assert_eq!(with_engine(portable, Fill(&bases, layout)), expected);
+        }
+    }
+}
+
+#[test]
+fn budgets_are_kept() {
+    let of = |len, bytes, far| {
+        let layout = Layout::within(len, bytes, far);
+        let more = (layout.points() - layout.apart()) * size_of::<Point>();
+        assert!(more <= bytes && layout.points() <= 1 << 31);
+        assert!(layout.multiples.step * layout.multiples.count >= BITS);
+        layout.multiples.count
+    };
+    for len in [0, 1, 8, 100, 1 << 16, 1 << 20, 1 << 29, 1 << 30] {
+        let one = 128 * usize::next_multiple_of(len, 8);
+        for bytes in [0, 127, one.saturating_sub(1), one, 3 * one, usize::MAX] {
+            for far in [0.0, 0.1, 1.0] {
+                of(len, bytes, far);
+            }
+        }
+        assert_eq!(of(len, 0, 0.0), 1);
+        assert_eq!(of(len, one.saturating_sub(1), 0.0), 1);
+    }
+    assert_eq!(of(1 << 30, usize::MAX, 0.0), 1);
+    // Memory that does not pay is not taken.
+    assert_eq!(of(1 << 16, usize::MAX, 0.0), 8);
+    assert_eq!(of(1 << 16, usize::MAX, 1.0), 1);
+    let bases = random_bases(100, 12);
+    let bases = Bases::with_precomputation(Portable, &bases, 5 << 20);
+    assert!((1..=5 << 20).contains(&bases.precomputed_bytes()));
+    assert_eq!(bases.layout, Layout::within(100, 5 << 20, Portable::FAR));
+}
+
+/// Multiples make fewer additions of full-size scalars, and as many of short ones.
+#[test]
+fn multiples_save_additions() {
+    let n = 1 << 11;
+    let points = random_bases(n, 13);
+    let mut rng = StdRng::seed_from_u64(14);
+    let full: Vec<Fr> = (0..n).map(|_| Fr::random(&mut rng)).collect();
+    let short: Vec<Fr> = (0..n).map(|_| Fr::from(rng.gen_range(0..256))).collect();
+    let additions = |bytes: usize, scalars: &[Fr]| {
+        let bases = Bases::with_precomputation(Portable, &points, bytes);
+        assert_eq!(bases.additions(), 0);
+        let _ = bases.multiply(&[scalars]);
+        bases.additions()
+    };
+    assert!(additions(1 << 24, &full) < additions(0, &full) * 9 / 10);
+    assert_eq!(additions(1 << 24, &short), additions(0, &short));
 }
 
 /// So many scalars that they are worked on in groups.
@@ -194,7 +294,7 @@ fn many_vectors() {
 #[test]
 #[should_panic(expected = "longer than the bases")]
 fn a_vector_longer_than_the_bases_is_refused() {
-    let _ = Bases::new(crate::engine::Portable, &random_bases(3, 9)).multiply(&[&[Fr::ONE; 4]]);
+    let _ = Bases::new(Portable, &random_bases(3, 9)).multiply(&[&[Fr::ONE; 4]]);
 }
 
 struct Cut<'a>(&'a [Fr]);
@@ -243,7 +343,12 @@ proptest! {
 
     /// The digits of all windows are what the values are made of, for any sizes that values may have.
     #[test]
-    fn digits(sizes in prop::collection::vec(0..=BITS, 1..40), seed: u64) {
+    fn digits(
+        sizes in prop::collection::vec(0..=BITS, 1..40),
+        seed: u64,
+        count in 1usize..=64,
+        pick: prop::sample::Index,
+    ) {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut halves = Halves { refs: Vec::new(), values: Vec::new(), lengths: [0; BITS + 1] };
         for (i, size) in sizes.into_iter().filter(|s| *s > 0).enumerate() {
@@ -253,17 +358,25 @@ proptest! {
             halves.values.push(value);
             halves.lengths[size] += 1;
         }
+        let multiples = Multiples::new(count, 1 << 8, 0.0);
+        let longest = halves.lengths.iter().rposition(|n| *n != 0).unwrap_or(0);
+        let all: Vec<Windows> = Windows::all(longest, multiples).collect();
+        let chosen = Windows::choose(&halves.lengths.map(u64::from), multiples);
+        prop_assert!(all.contains(&chosen));
+        let windows = all[pick.index(all.len())];
         let halves = [halves];
-        let windows = plan(&halves);
         let mut sums = vec![0i128; halves[0].refs.len()];
         for window in 0..windows.count {
-            let sorted = windows.sort(window, &halves);
+            let sorted = windows.sort(window, &halves, 1);
             prop_assert_eq!(sorted.ends.len(), windows.buckets(window) + 1);
             prop_assert_eq!(*sorted.ends.last().unwrap() as usize, sorted.refs.len());
             for (digit, ends) in (1..).zip(sorted.ends.windows(2)) {
                 for base in &sorted.refs[ends[0] as usize..ends[1] as usize] {
                     let digit = if base & NEGATIVE != 0 { -digit } else { digit };
-                    sums[(base & !NEGATIVE) as usize] += digit << (windows.bits * window);
+                    let multiple = (base & !NEGATIVE) as usize >> 8;
+                    prop_assert!(multiple < count);
+                    let power = multiples.step * multiple + windows.bits * window;
+                    sums[(base & 0xff) as usize] += digit << power;
                 }
             }
         }
@@ -288,11 +401,39 @@ proptest! {
 
 /// Values of one size are cut as is cheapest: small ones not at all, and long ones in few digits.
 #[test]
+fn sorting_in_tasks_is_the_same() {
+    let mut rng = StdRng::seed_from_u64(15);
+    let halves: Vec<Halves> = (0..23)
+        .map(|i| {
+            let scalars: Vec<Fr> = (0..50 * (i % 3)).map(|_| Fr::random(&mut rng)).collect();
+            with_engine(false, Cut(&scalars))
+        })
+        .collect();
+    for windows in Windows::all(BITS, Multiples::new(3, 1 << 22, 0.0)) {
+        for window in 0..windows.count {
+            let one = windows.sort(window, &halves, 1);
+            for tasks in [2, 5, 100] {
+                let several = windows.sort(window, &halves, tasks);
+                assert_eq!(one.ends, several.ends);
+                for ends in one.ends.windows(2) {
+                    let of = |sorted: &Sorted| {
+                        let mut refs = sorted.refs[ends[0] as usize..ends[1] as usize].to_vec();
+                        refs.sort_unstable();
+                        refs
+                    };
+                    assert_eq!(of(&one), of(&several));
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn windows_suit_the_values() {
     let of = |bits: usize, count: u64| {
         let mut lengths = [0; BITS + 1];
         lengths[bits] = count;
-        let windows = Windows::choose(&lengths);
+        let windows = Windows::choose(&lengths, Multiples::new(1, 0, 0.0));
         (windows.bits, windows.count)
     };
     assert_eq!(of(1, 1 << 16), (1, 1));

@@ -6,9 +6,9 @@
 //! | 8 | a number that tells the order of bytes |
 //! | 16 | the version of the format, and the engine's name, which says what the words of elements mean |
 //! | 32 | the verifying key's hash, as a proof begins with it |
-//! | 64 | numbers of columns; what there is to know of the two sets of points |
+//! | 64 | numbers of columns; for each of the two sets of points how many there are, and how many multiples |
 //! | 256 each 8 elements | fixed columns, then permutations, coefficients |
-//! | 64 each | points for coefficients, then for values |
+//! | 64 each | points for coefficients, then for values, with their images and multiples |
 //! | 32 | BLAKE3 of all of the above |
 
 use super::given::Given;
@@ -149,8 +149,12 @@ pub(super) fn open<E: Engine>(
         let header: Array<u64> = parts.next(HEADER / 8)?;
         let numbers: &[u64; NUMBERS] = header[8..].first_chunk()?;
         let (counts, layouts) = numbers.split_at(2);
-        let mut layouts = layouts.as_chunks().0.iter().map(|words| Layout::of(*words));
-        let layouts = [layouts.next()?, layouts.next()?];
+        let mut layouts = layouts
+            .as_chunks()
+            .0
+            .iter()
+            .map(|words| Layout::of_words(*words, E::FAR));
+        let layouts = [layouts.next()??, layouts.next()??];
         if counts != [columns.0 as u64, columns.1 as u64] {
             return None;
         }
@@ -160,8 +164,8 @@ pub(super) fn open<E: Engine>(
         };
         let (fixed, sigma) = (some(columns.0)?, some(columns.1)?);
         let mut bases = |layout: Layout| {
-            let points = parts.next(layout.points()?)?;
-            Bases::of(engine, layout, points).filter(|bases| bases.len() == rows)
+            let points = parts.next(layout.points())?;
+            Some(Bases::of(engine, layout, points)).filter(|bases| bases.len() == rows)
         };
         let (powers, lagrange) = (bases(layouts[0])?, bases(layouts[1])?);
         (parts.at == length).then_some(Given {

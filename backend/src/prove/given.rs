@@ -37,6 +37,7 @@ impl<E: Engine> Given<E> {
         engine: E,
         parameters: &ParamsKZG<Bn256>,
         key: &ProvingKey<G1Affine>,
+        precomputed_bytes: usize,
     ) -> Result<Self, Error> {
         let (fixed, sigma) = (key.fixed_polys(), key.permutation().polys());
         let import = |polynomials: &[Polynomial<Fr, Coeff>]| -> Vec<_> {
@@ -45,11 +46,13 @@ impl<E: Engine> Given<E> {
                 .map(|p| Column::import(engine, p.values()))
                 .collect()
         };
+        let bases =
+            |points: &[G1Affine]| Bases::with_precomputation(engine, points, precomputed_bytes / 2);
         Ok(Self {
             fixed: import(fixed),
             sigma: import(sigma),
-            powers: Bases::new(engine, parameters.get_g()),
-            lagrange: Bases::new(engine, &lagrange(parameters)?),
+            powers: bases(parameters.get_g()),
+            lagrange: bases(&lagrange(parameters)?),
         })
     }
 }

@@ -80,7 +80,14 @@ impl Setup {
         witness: impl Witness,
         observer: &dyn Observer,
     ) -> Result<Vec<u8>, Error> {
-        let prover = Prover::new(&self.parameters, &self.key, Options { portable })?;
+        let prover = Prover::new(
+            &self.parameters,
+            &self.key,
+            Options {
+                portable,
+                ..Options::default()
+            },
+        )?;
         let mut transcript = Written::init(vec![]);
         let rng = StdRng::seed_from_u64(seed);
         let instances = self.columns();
@@ -367,6 +374,26 @@ fn a_value_that_is_not_in_its_table_is_named() {
         matches!(&error, Error::NotInTable { lookup: 1, row: r, .. } if *r == row),
         "{error}"
     );
+}
+
+#[test]
+fn precomputation_changes_no_proof() {
+    let setup = Setup::of(EVERY[2]);
+    let instances = setup.columns();
+    for portable in [false, true] {
+        let options = Options {
+            portable,
+            precomputed_bytes: 1 << 20,
+        };
+        let prover = Prover::new(&setup.parameters, &setup.key, options).unwrap();
+        let witness = Synthesis::new(&setup.circuit, &instances, setup.key.get_vk().cs());
+        let mut transcript = Written::init(vec![]);
+        let rng = StdRng::seed_from_u64(1);
+        prover
+            .prove(&instances, witness, rng, &mut transcript, &Silent)
+            .unwrap();
+        assert_eq!(transcript.finalize(), setup.prove(portable, 1).unwrap());
+    }
 }
 
 #[test]

@@ -40,6 +40,7 @@ impl Points for Ifma {
     type Lazy<F: Field> = Limbs;
 
     const WAYS: usize = 2;
+    const FAR: f64 = 0.35;
 
     #[inline(always)]
     fn gather<F: Field>(self, from: [&Single<F>; LANES]) -> Limbs {

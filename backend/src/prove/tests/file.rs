@@ -16,7 +16,10 @@ fn file(bytes: &[u8]) -> File {
 
 impl Setup {
     fn written(&self, portable: bool) -> Vec<u8> {
-        let options = Options { portable };
+        let options = Options {
+            portable,
+            ..Options::default()
+        };
         let prover = Prover::new(&self.parameters, &self.key, options).unwrap();
         let mut bytes = vec![];
         prover.write(&mut bytes).unwrap();
@@ -25,7 +28,14 @@ impl Setup {
 
     fn open(&self, bytes: &[u8], portable: bool) -> Result<Prover, Error> {
         let key = self.key.get_vk().clone();
-        Prover::open(key, &file(bytes), Options { portable })
+        Prover::open(
+            key,
+            &file(bytes),
+            Options {
+                portable,
+                ..Options::default()
+            },
+        )
     }
 
     /// Why the file cannot be used.
@@ -68,6 +78,22 @@ fn a_key_from_a_file_makes_the_same_proofs() {
             assert!(proof == setup.prove(portable, 1).unwrap(), "{features:?}");
         }
     }
+}
+
+#[test]
+fn precomputed_multiples_are_kept() {
+    let setup = Setup::of(EVERY[6]);
+    let options = Options {
+        portable: true,
+        precomputed_bytes: 1 << 20,
+    };
+    let prover = Prover::new(&setup.parameters, &setup.key, options).unwrap();
+    let mut bytes = vec![];
+    prover.write(&mut bytes).unwrap();
+    let (plain, most) = (setup.written(true).len(), options.precomputed_bytes);
+    assert!((plain + 1..=plain + most).contains(&bytes.len()));
+    let proof = setup.prove_by(&setup.open(&bytes, true).unwrap(), 1);
+    assert!(proof == setup.prove(true, 1).unwrap());
 }
 
 #[test]
@@ -147,7 +173,7 @@ fn parts_that_do_not_fit_are_refused() {
     let good = setup.written(true);
     let why = "its parts are not those of the verifying key's circuit";
     // Numbers of columns and of points; a missing point; more than there should be.
-    for at in [64, 72, 80, 96] {
+    for at in (64..112).step_by(8) {
         for add in [1, 255, 64] {
             let bad = changed(&good, |bytes| bytes[at] = bytes[at].wrapping_add(add));
             assert_eq!(setup.refused(&bad), why, "number at {at}");
