@@ -2,7 +2,7 @@
 
 use super::{
     channel::Channel,
-    given::{degree, interpolation, lagrange, random_polynomial},
+    given::{check, interpolation, lagrange, random_polynomial},
     phases::Committing,
 };
 use crate::{
@@ -93,25 +93,10 @@ impl<K: Key, E: Engine> Core<K, E> {
                 parameters: parameters.k(),
             });
         }
-        if k < 3 {
-            return Err(Error::Unsupported("circuits of fewer than 8 rows"));
-        }
-        if k > ntt::MAX_K {
-            return Err(Error::Unsupported("circuits of more than 2^20 rows"));
-        }
-        let (have, room) = (degree(constraints), constraints.degree());
-        if have > room {
-            return Err(Error::Degree { have, room });
-        }
+        let pieces = domain.get_quotient_poly_degree();
+        check(k, pieces, constraints)?;
         let n = 1u64 << k;
         let ntt = Ntt::new(engine, k);
-        let pieces = domain.get_quotient_poly_degree();
-        // The library reads `MAX_DEGREE` each time that it is asked for the degree.
-        if pieces + 1 != room {
-            return Err(Error::Unsupported(
-                "a key that was made with another `MAX_DEGREE` in the environment",
-            ));
-        }
         let step = domain.get_extended_omega();
         let shifts: Vec<Fr> = std::iter::successors(Some(Fr::ZETA), |s| Some(s * step))
             .take(pieces)

@@ -2,6 +2,7 @@
 
 mod circuit;
 mod plain;
+mod refused;
 
 use super::*;
 use crate::{Stage, witness::Phases};
