@@ -10,7 +10,7 @@ mod systems;
 
 use backend::{
     column::Column,
-    engine::{Engine, WithEngine, with_engine},
+    engine::{Engine, WithEngine, choices, with_engine},
     quotient::{Inputs, Program, Scalars},
 };
 use criterion::{BenchmarkGroup, Criterion, Throughput, measurement::WallTime};
@@ -85,14 +85,14 @@ fn compare(c: &mut Criterion, name: &str, cs: &ConstraintSystem<Fr>) {
     });
     let expected = &row_wise.run(&columns, 0..FEW);
     let columns = &columns;
-    for portable in [true, false] {
+    for portable in choices() {
         let timed = Timed {
             group,
             program,
             columns,
             expected,
         };
-        with_engine(portable, timed);
+        with_engine(*portable, timed);
     }
 }
 

@@ -7,35 +7,15 @@
 //! The batch has as many transfers of ether as fit. Both provers get the same key, the same table and the same random generator; every proof is
 //! verified by the library. Peaks are of live heap bytes during a proof, key and table included.
 
-use backend::{
-    Options, Phases, Prover, Silent,
-    engine::{Arithmetic, Portable},
-};
-use circuits::{framework::circuit::MachineCircuit, machine::MainMachine};
+#[path = "../benches/prove/machine.rs"]
+mod machine;
+
+use backend::engine::{Arithmetic, Portable};
 use eyre::{Result, bail, ensure, eyre};
-use halo2_proofs::{
-    halo2curves::bn256::{Bn256, Fr, G1Affine},
-    plonk::{self, ProvingKey, keygen_pk, keygen_vk, verify_proof},
-    poly::{
-        commitment::ParamsProver,
-        kzg::{
-            commitment::{KZGCommitmentScheme, ParamsKZG},
-            multiopen::{ProverSHPLONK, VerifierSHPLONK},
-            strategy::SingleStrategy,
-        },
-    },
-    transcript::{
-        Blake2bRead, Blake2bWrite, Challenge255, TranscriptReadBuffer, TranscriptWriterBuffer,
-    },
-};
-use prover::ProvableCircuit;
-use rand::{SeedableRng, rngs::StdRng};
+use machine::Machine;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
     time::Instant,
 };
 
@@ -78,8 +58,6 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-type Transcript = Blake2bWrite<Vec<u8>, G1Affine, Challenge255<G1Affine>>;
-
 /// Bytes of a commitment in the transcript.
 const POINT: usize = 32;
 const ROUNDS: u64 = 3;
@@ -121,29 +99,6 @@ fn arguments() -> Result<Arguments> {
     Ok(parsed)
 }
 
-/// The circuit with the table of a batch of transfers that fills it.
-fn circuit(k: u32) -> Result<MachineCircuit> {
-    let capacity = hallmark::pipeline::capacity(k);
-    let rows = |transfers| -> Result<_> {
-        let witness = tests::transfers(transfers)?;
-        Ok((hallmark::pipeline::whole_rows(&witness)?, witness))
-    };
-    // What a batch of one transfer and a further one need decides how many fit.
-    let (one, two) = (rows(1)?.0, rows(2)?.0);
-    let mut transfers = 1 + capacity.saturating_sub(one) / (two - one);
-    loop {
-        let (rows, witness) = rows(transfers)?;
-        if rows <= capacity {
-            let segments = hallmark::plan::plan(&witness, k)?;
-            ensure!(segments.len() == 1, "a batch that fits has one segment");
-            let table = segments[0].table().map_err(|e| eyre!(e))?;
-            let machine = MainMachine::get().machine.clone();
-            return Ok(MachineCircuit::with_table(machine, k, Arc::new(table)));
-        }
-        transfers -= 1;
-    }
-}
-
 /// Bytes of the proof, seconds, and the greatest number of live bytes meanwhile.
 fn measured(prove: impl FnOnce() -> Result<Vec<u8>>) -> Result<(Vec<u8>, f64, usize)> {
     PEAK.store(LIVE.load(Relaxed), Relaxed);
@@ -157,24 +112,6 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn verifies(
-    parameters: &ParamsKZG<Bn256>,
-    key: &ProvingKey<G1Affine>,
-    public: &[Fr],
-    proof: &[u8],
-) -> bool {
-    let mut transcript = Blake2bRead::<_, G1Affine, Challenge255<_>>::init(proof);
-    let parameters = parameters.verifier_params();
-    verify_proof::<KZGCommitmentScheme<Bn256>, VerifierSHPLONK<'_, Bn256>, _, _, _>(
-        parameters,
-        key.get_vk(),
-        SingleStrategy::new(parameters),
-        &[&[public]],
-        &mut transcript,
-    )
-    .is_ok()
-}
-
 fn main() -> Result<()> {
     let Arguments { k, json, portable } = arguments()?;
     let say = |text: String| {
@@ -182,73 +119,37 @@ fn main() -> Result<()> {
             println!("{text}");
         }
     };
-    let circuit = circuit(k)?;
-    let public = circuit
-        .instance()
-        .ok_or_else(|| eyre!("there is no table"))?;
-    say(format!("keys of 2^{k} rows"));
-    let parameters = ParamsKZG::<Bn256>::setup(k, StdRng::seed_from_u64(1));
-    let blank = MachineCircuit::new(circuit.machine().clone(), k);
-    let key = keygen_pk(&parameters, keygen_vk(&parameters, &blank)?, &blank)?;
-    let constraints = key.get_vk().cs();
+    say(format!("table and keys of 2^{k} rows"));
+    let machine = Machine::new(k)?;
+    let columns = machine.key.get_vk().cs().num_advice_columns();
 
     let (mut library, mut ours) = ((vec![], 0), (vec![], 0));
     let mut prefix_identical = true;
     let mut engine = "";
     for seed in 0..ROUNDS {
-        let (theirs, seconds, peak) = measured(|| {
-            let mut transcript = Transcript::init(vec![]);
-            plonk::create_proof::<KZGCommitmentScheme<Bn256>, ProverSHPLONK<'_, Bn256>, _, _, _, _>(
-                &parameters,
-                &key,
-                std::slice::from_ref(&circuit),
-                &[&[&public]],
-                StdRng::seed_from_u64(seed),
-                &mut transcript,
-            )?;
-            Ok(transcript.finalize())
-        })?;
+        let (theirs, seconds, peak) = measured(|| machine.prove_with_library(seed))?;
         say(format!("library {seconds:.2} s"));
         library.0.push(seconds);
         library.1 = library.1.max(peak);
 
-        let prover = Prover::new(
-            &parameters,
-            &key,
-            Options {
-                portable,
-                ..Options::default()
-            },
-        )?;
+        let prover = machine.prover(portable)?;
         engine = prover.engine();
-        let (proof, seconds, peak) = measured(|| {
-            let mut transcript = Transcript::init(vec![]);
-            prover.prove(
-                &[&public],
-                |phases: &mut dyn Phases| circuit.assign(constraints, &public, phases),
-                StdRng::seed_from_u64(seed),
-                &mut transcript,
-                &Silent,
-            )?;
-            Ok(transcript.finalize())
-        })?;
+        let (proof, seconds, peak) = measured(|| machine.prove(&prover, seed))?;
         say(format!("backend {seconds:.2} s ({engine})"));
         ours.0.push(seconds);
         ours.1 = ours.1.max(peak);
 
-        let prefix = POINT * constraints.num_advice_columns();
+        let prefix = POINT * columns;
         prefix_identical &= proof[..prefix] == theirs[..prefix];
-        for proof in [&proof, &theirs] {
-            let valid = verifies(&parameters, &key, &public, proof);
-            ensure!(valid, "the library's verifier refuses a proof");
-        }
+        machine.verify(&proof)?;
+        machine.verify(&theirs)?;
     }
     let (library_seconds, backend_seconds) = (median(library.0), median(ours.0));
     let ratio = library_seconds / backend_seconds;
     if json {
         let report = serde_json::json!({
             "k": k,
-            "advice_columns": constraints.num_advice_columns(),
+            "advice_columns": columns,
             "library_seconds": library_seconds,
             "backend_seconds": backend_seconds,
             "ratio": ratio,

@@ -152,3 +152,13 @@ pub fn name(portable: bool) -> &'static str {
     }
     with_engine(portable, Name)
 }
+
+/// What `portable` can be so that [`with_engine`] takes different engines, the fastest first.
+#[must_use]
+pub fn choices() -> &'static [bool] {
+    if name(false) == name(true) {
+        &[true]
+    } else {
+        &[false, true]
+    }
+}

@@ -3,7 +3,7 @@
 use super::{
     channel::Channel,
     file,
-    given::{Given, degree, interpolation, random_polynomial, read_by_lookups},
+    given::{Given, check, interpolation, random_polynomial, read_by_lookups},
     phases::Committing,
 };
 use crate::{
@@ -139,23 +139,8 @@ impl<E: Engine> Core<E> {
         let domain = key.get_domain();
         let constraints = key.cs();
         let k = domain.k();
-        if k < 3 {
-            return Err(Error::Unsupported("circuits of fewer than 8 rows"));
-        }
-        if k > ntt::MAX_K {
-            return Err(Error::Unsupported("circuits of more than 2^20 rows"));
-        }
-        let (have, room) = (degree(constraints), constraints.degree());
-        if have > room {
-            return Err(Error::Degree { have, room });
-        }
         let pieces = domain.get_quotient_poly_degree();
-        // The library reads `MAX_DEGREE` each time that it is asked for the degree.
-        if pieces + 1 != room {
-            return Err(Error::Unsupported(
-                "a key that was made with another `MAX_DEGREE` in the environment",
-            ));
-        }
+        check(k, pieces, constraints)?;
         let given = given()?;
         let ntt = Ntt::new(engine, k);
         let program = Program::compile(constraints);

@@ -1,6 +1,6 @@
 //! What a key and its parameters give, in the form that the prover needs it.
 
-use crate::{column::Column, engine::Engine, error::Error, msm::Bases};
+use crate::{column::Column, engine::Engine, error::Error, msm::Bases, ntt};
 use ff::Field;
 use halo2_proofs::{
     SerdeFormat,
@@ -71,8 +71,33 @@ fn lagrange(parameters: &ParamsKZG<Bn256>) -> Result<Vec<G1Affine>, Error> {
         .collect())
 }
 
+/// Refuses a key of `2^k` rows, with room for a quotient of so many pieces, for which no proofs can be made here.
+pub(super) fn check(
+    k: u32,
+    pieces: usize,
+    constraints: &ConstraintSystem<Fr>,
+) -> Result<(), Error> {
+    if k < ntt::MIN_K {
+        return Err(Error::Unsupported("circuits of fewer than 8 rows"));
+    }
+    if k > ntt::MAX_K {
+        return Err(Error::Unsupported("circuits of more than 2^20 rows"));
+    }
+    let (have, room) = (degree(constraints), constraints.degree());
+    if have > room {
+        return Err(Error::Degree { have, room });
+    }
+    // The library reads `MAX_DEGREE` each time that it is asked for the degree.
+    if pieces + 1 != room {
+        return Err(Error::Unsupported(
+            "a key that was made with another `MAX_DEGREE` in the environment",
+        ));
+    }
+    Ok(())
+}
+
 /// The degree of all constraints, without the bound that the library puts on it.
-pub(super) fn degree(constraints: &ConstraintSystem<Fr>) -> usize {
+fn degree(constraints: &ConstraintSystem<Fr>) -> usize {
     let greatest = |list: &[Expression<Fr>]| list.iter().map(Expression::degree).max();
     let gates = constraints.gates().iter();
     let gates = gates.filter_map(|g| greatest(g.polynomials())).max();

@@ -3,6 +3,7 @@
 mod circuit;
 mod file;
 mod plain;
+mod refused;
 
 use super::*;
 use crate::{Stage, witness::Phases};
