@@ -2,6 +2,7 @@
 
 mod channel;
 mod core;
+mod cosets;
 mod file;
 mod given;
 mod opened;

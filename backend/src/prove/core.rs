@@ -2,8 +2,9 @@
 
 use super::{
     channel::Channel,
+    cosets::{Cosets, Polynomials, evaluate},
     file,
-    given::{Given, check, interpolation, random_polynomial, read_by_lookups},
+    given::{Given, check, random_polynomial, read_by_lookups},
     phases::Committing,
 };
 use crate::{
@@ -13,13 +14,12 @@ use crate::{
     lookup::{Permuted, Rows},
     msm::Bases,
     ntt::{self, Coset, Ntt},
-    opening::combine,
     permutation::{self, Values},
     progress::{Observer, Stage, tell},
-    quotient::{Inputs, Program, Scalars, Source},
+    quotient::Scalars,
     witness::Phases,
 };
-use ff::{Field, WithSmallOrderMulGroup};
+use ff::Field;
 use group::{Curve, prime::PrimeCurveAffine};
 use halo2_proofs::{
     halo2curves::bn256::{Fr, G1, G1Affine},
@@ -30,7 +30,6 @@ use rayon::prelude::*;
 use std::{
     collections::BTreeSet,
     io::{self, Write},
-    mem,
 };
 
 /// Gives the columns of each phase.
@@ -53,59 +52,6 @@ pub(super) trait Prepared: Send + Sync {
     ) -> Result<(), Error>;
 }
 
-/// One of the cosets on which the quotient is computed.
-struct Part<E: Engine> {
-    coset: Coset<E>,
-    shift: Fr,
-    /// `1 / (X^n - 1)`, which is the same for all of its points.
-    scale: Fr,
-    /// What the quotient modulo `X^n - shift^n` adds to each piece.
-    to_pieces: Vec<Fr>,
-}
-
-/// The cosets on which the quotient is computed: as many as it has pieces.
-fn parts<E: Engine>(ntt: &Ntt<E>, pieces: usize, step: Fr) -> Vec<Part<E>> {
-    let shifts = std::iter::successors(Some(Fr::ZETA), |s| Some(s * step));
-    let shifts: Vec<Fr> = shifts.take(pieces).collect();
-    let n = ntt.n() as u64;
-    let nodes: Vec<Fr> = shifts.iter().map(|s| s.pow_vartime([n])).collect();
-    let inverse = interpolation(&nodes);
-    let parts = shifts.iter().zip(&nodes).enumerate();
-    parts
-        .map(|(j, (shift, node))| Part {
-            coset: ntt.coset(*shift),
-            shift: *shift,
-            scale: (node - Fr::ONE).invert().unwrap_or(Fr::ZERO),
-            to_pieces: inverse.iter().map(|row| row[j]).collect(),
-        })
-        .collect()
-}
-
-/// The columns, of those that are read, that are 1 on some rows and 0 on the others.
-fn indicators<E: Engine>(
-    ntt: &Ntt<E>,
-    engine: E,
-    blinding: usize,
-    read: &BTreeSet<Source>,
-) -> Vec<(Source, Column<Fr>)> {
-    let last = ntt.n() - blinding - 1;
-    let all = [
-        (Source::LagrangeFirst, 0..1),
-        (Source::LagrangeLast, last..last + 1),
-        (Source::Active, 0..last),
-    ];
-    let all = all.into_iter().filter(|(source, _)| read.contains(source));
-    let (sources, mut columns): (Vec<_>, Vec<_>) = all
-        .map(|(source, ones)| {
-            let mut values = vec![Fr::ZERO; ntt.n()];
-            values[ones].fill(Fr::ONE);
-            (source, Column::import(engine, &values))
-        })
-        .unzip();
-    ntt.interpolate(&mut columns);
-    sources.into_iter().zip(columns).collect()
-}
-
 /// What is computed once for a key.
 pub(super) struct Core<E: Engine> {
     pub(super) engine: E,
@@ -115,12 +61,7 @@ pub(super) struct Core<E: Engine> {
     pub(super) ntt: Ntt<E>,
     /// The points at which columns are given: the rows.
     rows: Coset<E>,
-    parts: Vec<Part<E>>,
-    program: Program,
-    /// Columns that the program reads.
-    read: BTreeSet<Source>,
-    /// Those of them that are 1 on some rows and 0 on the others.
-    indicators: Vec<(Source, Column<Fr>)>,
+    cosets: Cosets<E>,
     /// Fixed columns whose values on the rows are needed, too.
     fixed_values: BTreeSet<usize>,
 }
@@ -143,8 +84,6 @@ impl<E: Engine> Core<E> {
         check(k, pieces, constraints)?;
         let given = given()?;
         let ntt = Ntt::new(engine, k);
-        let program = Program::compile(constraints);
-        let read: BTreeSet<Source> = program.cells().iter().map(|c| c.source).collect();
         let copied = constraints.permutation().get_columns().into_iter();
         let copied = copied.filter(|c| *c.column_type() == Any::Fixed);
         let mut fixed_values = read_by_lookups(constraints);
@@ -154,11 +93,8 @@ impl<E: Engine> Core<E> {
             k,
             given,
             rows: ntt.coset(Fr::ONE),
-            parts: parts(&ntt, pieces, domain.get_extended_omega()),
-            indicators: indicators(&ntt, engine, constraints.blinding_factors(), &read),
+            cosets: Cosets::new(engine, &ntt, &key, pieces),
             ntt,
-            program,
-            read,
             fixed_values,
             key,
         })
@@ -203,34 +139,10 @@ impl<E: Engine> Core<E> {
         columns
     }
 
-    /// Puts into `values` those of the columns that are needed on a coset, over what is there; the others stay empty.
-    fn evaluate(
-        &self,
-        coset: &Coset<E>,
-        columns: &[Column<Fr>],
-        needed: impl Fn(usize) -> bool,
-        values: &mut Vec<Column<Fr>>,
-    ) {
-        values.resize_with(columns.len(), || Column::zeros(0));
-        let needed: Vec<usize> = (0..columns.len()).filter(|i| needed(*i)).collect();
-        let coefficients: Vec<_> = needed.iter().map(|i| &columns[*i]).collect();
-        let mut out: Vec<_> = needed
-            .iter()
-            .map(|i| mem::replace(&mut values[*i], Column::zeros(0)))
-            .collect();
-        out.par_iter_mut()
-            .filter(|column| column.is_empty())
-            .for_each(|column| *column = Column::zeros(self.n()));
-        coset.evaluate_into(&coefficients, &mut out);
-        for (i, column) in needed.into_iter().zip(out) {
-            values[i] = column;
-        }
-    }
-
     /// Values on the rows of those columns that are needed; the others are empty.
     fn values(&self, columns: &[Column<Fr>], needed: impl Fn(usize) -> bool) -> Vec<Vec<Fr>> {
         let mut values = vec![];
-        self.evaluate(&self.rows, columns, needed, &mut values);
+        evaluate(&self.rows, columns, needed, &mut values);
         values.par_iter().map(|v| v.export(self.engine)).collect()
     }
 
@@ -258,102 +170,6 @@ impl<E: Engine> Core<E> {
         });
         full.collect()
     }
-
-    /// The pieces of the quotient: numerator by cosets, divided by `X^n - 1`, cut after each `n` coefficients.
-    fn quotient(
-        &self,
-        polynomials: &Polynomials,
-        scalars: &Scalars<'_>,
-        observer: &dyn Observer,
-    ) -> Result<Vec<Column<Fr>>, Error> {
-        let steps = self.parts.len() + 1;
-        let groups: [(&[Column<Fr>], fn(usize) -> Source); 8] = [
-            (&self.given.fixed, Source::Fixed),
-            (&polynomials.advice, Source::Advice),
-            (&polynomials.instance, Source::Instance),
-            (&self.given.sigma, Source::Sigma),
-            (
-                &polynomials.permutation_products,
-                Source::PermutationProduct,
-            ),
-            (&polynomials.lookup_products, Source::LookupProduct),
-            (&polynomials.lookup_inputs, Source::LookupInput),
-            (&polynomials.lookup_tables, Source::LookupTable),
-        ];
-        // The values are written over from coset to coset: new memory costs as much as a transform.
-        let mut on_coset: [Vec<Column<Fr>>; 8] = Default::default();
-        let mut modulo = vec![];
-        for (i, part) in self.parts.iter().enumerate() {
-            tell(observer, Stage::Quotient, i, steps)?;
-            for (values, (columns, source)) in on_coset.iter_mut().zip(groups) {
-                let read = |i| self.read.contains(&source(i));
-                self.evaluate(&part.coset, columns, read, values);
-            }
-            let [
-                fixed,
-                advice,
-                instance,
-                sigma,
-                permutation_products,
-                lookup_products,
-                lookup_inputs,
-                lookup_tables,
-            ] = &on_coset;
-            let (sources, indicators): (Vec<_>, Vec<_>) = self
-                .indicators
-                .iter()
-                .map(|(s, column)| (*s, column))
-                .unzip();
-            let indicators = part.coset.evaluate(&indicators);
-            let indicator = |source| {
-                let place = sources.iter().position(|s| *s == source);
-                place.map(|i| &indicators[i])
-            };
-            let identity = self.read.contains(&Source::Identity);
-            let identity = identity
-                .then(|| ntt::powers(self.engine, part.shift, ntt::omega(self.k), self.n()));
-            let inputs = Inputs {
-                rows: self.n(),
-                fixed,
-                advice,
-                instance,
-                sigma,
-                permutation_products,
-                lookup_products,
-                lookup_inputs,
-                lookup_tables,
-                first: indicator(Source::LagrangeFirst),
-                last: indicator(Source::LagrangeLast),
-                active: indicator(Source::Active),
-                identity: identity.as_ref(),
-            };
-            let numerator = self.program.run(self.engine, &inputs, scalars, part.scale);
-            let mut quotient = [numerator];
-            part.coset.interpolate(&mut quotient);
-            modulo.extend(quotient);
-        }
-        drop(on_coset);
-        tell(observer, Stage::Quotient, steps - 1, steps)?;
-        let piece = |i: usize| {
-            let terms: Vec<_> = modulo
-                .iter()
-                .zip(&self.parts)
-                .map(|(column, part)| (column, part.to_pieces[i]))
-                .collect();
-            combine(self.engine, &terms, self.n())
-        };
-        Ok((0..self.parts.len()).map(piece).collect())
-    }
-}
-
-/// The coefficients of the columns that a proof commits to, but for its quotient.
-pub(super) struct Polynomials {
-    pub(super) advice: Vec<Column<Fr>>,
-    pub(super) instance: Vec<Column<Fr>>,
-    pub(super) permutation_products: Vec<Column<Fr>>,
-    pub(super) lookup_products: Vec<Column<Fr>>,
-    pub(super) lookup_inputs: Vec<Column<Fr>>,
-    pub(super) lookup_tables: Vec<Column<Fr>>,
 }
 
 impl<E: Engine> Prepared for Core<E> {
@@ -456,7 +272,9 @@ impl<E: Engine> Prepared for Core<E> {
             gamma,
             y: channel.challenge(),
         };
-        let pieces = self.quotient(&polynomials, &scalars, observer)?;
+        let pieces = self
+            .cosets
+            .quotient(&self.given, &polynomials, &scalars, observer)?;
         // The commitments' blinding factors.
         for _ in &pieces {
             Fr::random(&mut *rng);

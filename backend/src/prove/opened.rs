@@ -1,9 +1,6 @@
 //! Evaluations at the challenge point, and what opens them.
 
-use super::{
-    channel::Channel,
-    core::{Core, Polynomials},
-};
+use super::{channel::Channel, core::Core, cosets::Polynomials};
 use crate::{
     column::Column,
     engine::Engine,
