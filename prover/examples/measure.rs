@@ -2,12 +2,10 @@
 //! `cargo run --release -p prover --features measure --example measure -- K [DIRECTORY]`.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use halo2_proofs::SerdeFormat;
-use halo2_proofs::halo2curves::bn256::{Fr, G1Affine};
-use halo2_proofs::plonk::ProvingKey as Halo2Key;
+use halo2_proofs::halo2curves::bn256::Fr;
 use prover::progress::Silent;
 use prover::synthetic::Synthetic;
 use prover::{
@@ -65,32 +63,21 @@ fn main() {
     verifying
         .write(&KeyStore::new(&directory).path("measure", k, verifying.digest(), srs.label()))
         .expect("written");
+    let verifying = Arc::new(verifying);
     let key = timed("proving key from it", || {
-        ProvingKey::generate(&srs, &synthetic, verifying.into())
+        ProvingKey::generate(&srs, &synthetic, verifying.clone())
     })
     .expect("key");
     let file = directory.join("measure.pk");
-    timed("proving key, written", || {
-        let mut out =
-            std::io::BufWriter::with_capacity(1 << 20, std::fs::File::create(&file).expect("file"));
-        key.inner()
-            .write(&mut out, SerdeFormat::RawBytesUnchecked)
-            .expect("written");
-    });
+    timed("proving key, written", || key.write(&file)).expect("written");
     println!(
         "proving key file             {:8.0} MB",
         std::fs::metadata(&file).expect("file").len() as f64 / 1e6
     );
-    timed("proving key, read", || {
-        let mut from =
-            std::io::BufReader::with_capacity(1 << 20, std::fs::File::open(&file).expect("file"));
-        Halo2Key::<G1Affine>::read::<_, Synthetic>(
-            &mut from,
-            SerdeFormat::RawBytesUnchecked,
-            Default::default(),
-        )
-        .expect("read");
-    });
+    drop(key);
+    let key = timed("proving key, mapped", || ProvingKey::read(&file, verifying))
+        .expect("read")
+        .expect("it was written");
     std::fs::remove_file(&file).expect("removed");
 
     let calibration = Calibration::none();
@@ -110,7 +97,7 @@ fn main() {
         }
     };
     let proof = timed("proof", || {
-        prove(&srs, &key, || Ok(synthetic), &public, "", &plan, &progress)
+        prove(&key, || Ok(synthetic), &public, "", &plan, &progress)
     })
     .expect("proof");
     let cells = budget.advice_columns as f64 * f64::from(1u32 << k);
