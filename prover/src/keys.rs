@@ -404,15 +404,17 @@ impl KeyStore {
         .0
     }
 
-    /// The cached proving key of `circuit`, if it is there with its verifying key; it takes no reference string.
+    /// The cached proving key of `circuit`, which has that digest, if it is there with its verifying key; it takes no
+    /// reference string.
     ///
     /// Damaged and foreign files count as absent and are reported through `tracing`.
-    pub fn cached_proving_key<C: ProvableCircuit>(
+    pub(crate) fn cached_proving_key<C: ProvableCircuit>(
         &self,
         circuit: &C,
+        digest: CircuitDigest,
         srs: SrsLabel,
     ) -> Result<Option<ProvingKey>, KeyError> {
-        match self.cached(circuit, srs)? {
+        match self.cached_with(circuit, digest, srs)? {
             Some(verifying) => self.mapped(&Arc::new(verifying)),
             None => Ok(None),
         }

@@ -53,7 +53,8 @@ fn proofs_of(key: &ProvingKey) -> bool {
 fn a_cached_proving_key_makes_proofs_and_needs_no_string() {
     let (_dir, store) = store();
     let (srs, toy) = (srs(), toy(Shape::default()));
-    let cached = || store.cached_proving_key(&toy, srs.label()).unwrap();
+    let digest = digest(&toy).unwrap();
+    let cached = || store.cached_proving_key(&toy, digest, srs.label()).unwrap();
     assert!(cached().is_none());
     let made = store.proving_key(&srs, &toy, &Silent).unwrap();
     assert!(proofs_of(&made));
@@ -218,7 +219,7 @@ fn a_damaged_or_foreign_proving_key_is_never_used() {
         );
         assert!(
             store
-                .cached_proving_key(&toy, srs.label())
+                .cached_proving_key(&toy, made.verifying().digest(), srs.label())
                 .unwrap()
                 .is_none()
         );

@@ -172,7 +172,7 @@ impl Prover {
         }
         // The old keys go first: two sets need not fit in memory.
         *resident = None;
-        let key = match self.keys.cached_proving_key(circuit, self.label)? {
+        let key = match self.keys.cached_proving_key(circuit, digest, self.label)? {
             Some(key) => key,
             None => {
                 let srs = self.srs(circuit.k(), progress)?;

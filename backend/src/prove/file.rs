@@ -7,8 +7,8 @@
 //! | 16 | the version of the format, and the engine's name, which says what the words of elements mean |
 //! | 32 | the verifying key's hash, as a proof begins with it |
 //! | 64 | numbers of columns; for each of the two sets of points how many there are, and how many multiples |
-//! | 256 each 8 elements | fixed columns, then permutations, coefficients |
-//! | 64 each | points for coefficients, then for values, with their images and multiples |
+//! | 256 for each 8 elements | fixed columns, then permutations, coefficients |
+//! | 64 for each | points for coefficients, then for values, with their images and multiples |
 //! | 32 | BLAKE3 of all of the above |
 
 use super::given::Given;

@@ -20,13 +20,14 @@ pub(crate) fn run(global: &Global, args: &KeysArgs) -> Result<u8> {
             let key = proving.verifying();
             let (_, figures) = key.contract_key()?;
             let bytes = figures.head_bytes + figures.program_bytes;
-            let path = prover
-                .key_store()
-                .path(key.name(), k, key.digest(), prover.label());
+            let store = prover.key_store();
+            let path = store.path(key.name(), k, key.digest(), prover.label());
+            let proving_path = store.proving_path(key);
             if global.json {
                 print_json(&json!({
                     "k": k,
                     "file": path.display().to_string(),
+                    "proving_file": proving_path.display().to_string(),
                     "circuit": hex::encode(key.digest().to_bytes()),
                     "proof_bytes": key.proof_bytes(),
                     "contract_key_bytes": bytes,
@@ -37,6 +38,7 @@ pub(crate) fn run(global: &Global, args: &KeysArgs) -> Result<u8> {
                 }));
             } else {
                 println!("2^{k} rows: {}", path.display());
+                println!("proving key: {}", proving_path.display());
                 println!(
                     "{} advice columns, {} evaluations, {} field operations; proof {} bytes, key on L1 {bytes} bytes",
                     figures.advice_columns,

@@ -201,7 +201,7 @@ fn check_size(k: u32) -> Result<(), SrsError> {
 }
 
 /// Seconds that a point of either basis takes on one core; only the estimate depends on it.
-const SECONDS_A_POINT: f64 = 7e-6;
+const SECONDS_A_POINT: f64 = 1.4e-6;
 
 fn generation_plan(k: u32) -> [(Stage, f64); 3] {
     let seconds = SECONDS_A_POINT * f64::from(1u32 << k) / rayon::current_num_threads() as f64;
