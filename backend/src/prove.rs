@@ -78,14 +78,13 @@ impl WithEngine for Prepare<'_> {
     type Output = Result<Box<dyn Prepared>, Error>;
     fn with<E: Engine>(self, engine: E) -> Self::Output {
         let Self { key, origin } = self;
-        let verifying = key.clone();
-        let core = Core::new(engine, key, || match origin {
+        let core = Core::new(engine, key, |verifying| match origin {
             Origin::Key {
                 parameters,
                 key,
                 precomputed_bytes,
             } => Given::new(engine, parameters, key, precomputed_bytes),
-            Origin::File(file) => file::open(engine, &verifying, file),
+            Origin::File(file) => file::open(engine, verifying, file),
         })?;
         Ok(Box::new(core))
     }

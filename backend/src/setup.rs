@@ -11,7 +11,7 @@ use halo2_proofs::{
     halo2curves::bn256::{Bn256, Fr, G1Affine, G2, G2Affine},
     poly::kzg::commitment::ParamsKZG,
 };
-use rand::RngCore;
+use rand::rngs::mock::StepRng;
 use rayon::prelude::*;
 use std::{iter, ops::Range};
 
@@ -33,7 +33,13 @@ pub fn setup(k: u32, secret: Fr, done: impl Fn(f64)) -> ParamsKZG<Bn256> {
     let s_g2 = (G2::generator() * secret).to_affine();
     let (powers, lagrange) = (powers, Some(lagrange));
     // The library makes parameters of parts only by parameters that are there.
-    ParamsKZG::setup(1, Seven).from_parts(k, powers, lagrange, G2Affine::generator(), s_g2)
+    ParamsKZG::setup(1, StepRng::new(7, 0)).from_parts(
+        k,
+        powers,
+        lagrange,
+        G2Affine::generator(),
+        s_g2,
+    )
 }
 
 struct Points<D> {
@@ -84,25 +90,6 @@ fn geometric(ratio: Fr, exponents: Range<usize>) -> Vec<Fr> {
     let first = ratio.pow_vartime([exponents.start as u64]);
     let powers = iter::successors(Some(first), |power| Some(*power * ratio));
     powers.take(exponents.len()).collect()
-}
-
-/// A generator for parameters of which nothing is used.
-struct Seven;
-
-impl RngCore for Seven {
-    fn next_u32(&mut self) -> u32 {
-        7
-    }
-    fn next_u64(&mut self) -> u64 {
-        7
-    }
-    fn fill_bytes(&mut self, to: &mut [u8]) {
-        to.fill(7);
-    }
-    fn try_fill_bytes(&mut self, to: &mut [u8]) -> Result<(), rand::Error> {
-        to.fill(7);
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -350,9 +350,8 @@ impl KeyStore {
 
     /// The file of the proving key that belongs to `key`.
     pub fn proving_path(&self, key: &VerifyingKey) -> PathBuf {
-        let (k, digest, srs) = (key.k, key.digest.short(), key.srs.label());
-        self.directory
-            .join(format!("{}-k{k}-{digest}-{srs}.pk", key.name))
+        self.path(key.name, key.k, key.digest, key.srs.label())
+            .with_extension("pk")
     }
 
     /// The cached verifying key of `circuit`, if there is one; it takes no reference string.

@@ -75,14 +75,14 @@ impl<E: Engine> Core<E> {
     pub(super) fn new(
         engine: E,
         key: VerifyingKey<G1Affine>,
-        given: impl FnOnce() -> Result<Given<E>, Error>,
+        given: impl FnOnce(&VerifyingKey<G1Affine>) -> Result<Given<E>, Error>,
     ) -> Result<Self, Error> {
         let domain = key.get_domain();
         let constraints = key.cs();
         let k = domain.k();
         let pieces = domain.get_quotient_poly_degree();
         check(k, pieces, constraints)?;
-        let given = given()?;
+        let given = given(&key)?;
         let ntt = Ntt::new(engine, k);
         let copied = constraints.permutation().get_columns().into_iter();
         let copied = copied.filter(|c| *c.column_type() == Any::Fixed);

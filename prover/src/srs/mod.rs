@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use halo2_proofs::halo2curves::bn256::{Bn256, G1Affine, G2Affine};
 use halo2_proofs::poly::commitment::Params;
 use halo2_proofs::poly::kzg::commitment::ParamsKZG;
-use rand::RngCore;
+use rand::rngs::mock::StepRng;
 use thiserror::Error;
 
 pub use check::SrsInvalid;
@@ -168,28 +168,9 @@ impl VerifierSrs {
     }
 }
 
-/// Parameters of two points. halo2 builds parameters from parts only through a value that exists already.
+/// Parameters of two points, which are never used. halo2 builds parameters from parts only through a value that exists already.
 fn generators_only() -> ParamsKZG<Bn256> {
-    ParamsKZG::setup(1, FixedSecret)
-}
-
-/// Gives the smallest parameters without asking the system for randomness; their points are never used.
-struct FixedSecret;
-
-impl RngCore for FixedSecret {
-    fn next_u32(&mut self) -> u32 {
-        7
-    }
-    fn next_u64(&mut self) -> u64 {
-        7
-    }
-    fn fill_bytes(&mut self, dest: &mut [u8]) {
-        dest.fill(7);
-    }
-    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand::Error> {
-        dest.fill(7);
-        Ok(())
-    }
+    ParamsKZG::setup(1, StepRng::new(7, 0))
 }
 
 fn check_size(k: u32) -> Result<(), SrsError> {
